@@ -1,0 +1,76 @@
+# What each target does: make help
+
+ENV ?= dev
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+LOCKED := $(PIP) --require-hashes --no-compile
+
+# The first interpreter that is Python 3.11 or later and can make virtual environments.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+
+.DEFAULT_GOAL := help
+.PHONY: help preview test check format up bench generate prices lock clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+preview: $(VENV)/runtime ## Preview an environment without cloud, account or Pulumi CLI: make preview ENV=prod
+	@$(BIN)/python -m stacks.preview $(ENV)
+
+test: $(VENV)/test ## Run all tests
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/test $(VENV)/check ## Check format, lint, types, import contracts and generated files
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports
+	@$(BIN)/basedpyright
+	@$(BIN)/python -m stacks.generate --check
+
+format: $(VENV)/check ## Format the code and mend what the linter can mend
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+up: $(VENV)/runtime ## Run the real `pulumi up` with the policy pack: make up ENV=dev
+	@$(BIN)/python -m stacks.up $(ENV)
+
+bench: $(VENV)/runtime ## Measure the preview
+	@$(BIN)/python -m benchmarks.preview
+
+generate: $(VENV)/test ## Write the JSON Schemas and the reference pages anew
+	@$(BIN)/python -m stacks.generate
+
+prices: $(VENV)/test ## Refresh the price book with your credentials: make prices REGION=cn-hangzhou
+	@$(BIN)/python -m components.catalog.refresh $(REGION)
+
+lock: $(VENV)/check ## Resolve the dependencies anew into requirements/
+	@for set in "runtime --extra stacks" "test --group test" "check --group check"; do set -- $$set; \
+		$(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --constraint requirements/runtime.in --upgrade $$2 $$3 \
+			--output-file requirements/$$1.txt pyproject.toml; done
+
+clean: ## Remove everything that was made
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .coverage dist
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later with the venv module is missing. On Debian and Ubuntu: apt-get install python3 python3-venv. Or name an interpreter: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@echo "Creating $(VENV) with $$($(PYTHON) --version)" >&2
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime: requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the dependencies (once)" >&2
+	@$(LOCKED) -r requirements/runtime.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/test: requirements/test.txt $(VENV)/runtime
+	@echo "Installing the test dependencies (once)" >&2
+	@$(LOCKED) -r requirements/test.txt
+	@touch $@
+
+$(VENV)/check: requirements/check.txt | $(VENV)/bin/python
+	@echo "Installing the checkers (once)" >&2
+	@$(LOCKED) -r requirements/check.txt
+	@touch $@

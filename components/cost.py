@@ -1,0 +1,158 @@
+"""What declared resources cost a month, from the price book.
+
+An estimate of list prices, pay-as-you-go, without discounts, taxes and contracts. What has no price makes the estimate
+"at least"; it is named and never counted as zero. Currencies are kept apart: the price book holds no exchange rate.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .capacity import NODE_POOL, PoolSize, Range, Resource, pool_size
+from .catalog import HOURS_PER_MONTH, InstanceType, Price, PriceBook
+
+DAYS_PER_MONTH = HOURS_PER_MONTH / 24
+
+
+@dataclass(frozen=True)
+class CostLine:
+    """One line of an estimate. `cost` is per month at minimum and maximum size; None: no price, see `note`."""
+
+    resource: str
+    item: str
+    cost: Range | None
+    currency: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A month's cost. `totals` is by currency; `unpriced` lists what makes it "at least"."""
+
+    date: str
+    lines: Sequence[CostLine]
+    totals: Mapping[str, Range]
+    unpriced: Sequence[CostLine]
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that costs money has a price."""
+        return not self.unpriced
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Expected use of what is paid by use, a month. None: not stated, so not in the estimate."""
+
+    bucket_gb: Mapping[str, float] = field(default_factory=dict[str, float])
+    """GB stored, by bucket name."""
+
+    log_gb_per_day: float | None = None
+    egress_gb: float | None = None
+    serverless_vcpu_hours: float | None = None
+    serverless_memory_gib_hours: float | None = None
+
+
+def estimate(resources: Iterable[Resource], book: PriceBook, usage: Usage | None = None) -> Cost:
+    """A month's cost of the resources and of the expected use."""
+    usage = usage or Usage()
+    lines = [
+        line
+        for resource in resources
+        if resource.type in _ESTIMATORS
+        for line in _ESTIMATORS[resource.type](resource, book, usage)
+    ]
+    totals: dict[str, Range] = {}
+    for line in lines:
+        if line.cost is not None:
+            totals[line.currency] = totals.get(line.currency, Range()) + line.cost
+    return Cost(book.date, lines, dict(sorted(totals.items())), [line for line in lines if line.cost is None])
+
+
+def _line(resource: Resource, price: Price | None, item: str, amount: Range, note: str = "") -> CostLine:
+    if price is None:
+        return CostLine(resource.name, item, None, "", f"no price for {item} in {resource.region or 'this region'}")
+    cost = Range(price.amount * amount.minimum, price.amount * amount.maximum)
+    return CostLine(resource.name, item, cost, price.currency, note)
+
+
+def _node_pool(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
+    pool = pool_size(resource)
+    hours = Range(pool.minimum * HOURS_PER_MONTH, pool.maximum * HOURS_PER_MONTH)
+    yield _instances(resource, book, pool, hours)
+    level = resource.inputs.get("systemDiskPerformanceLevel", "PL1")
+    disk = f"disk.{resource.inputs.get('systemDiskCategory', 'cloud_essd')}.{level}"
+    size = float(resource.inputs.get("systemDiskSize", 40))
+    amount = Range(hours.minimum * size, hours.maximum * size)
+    yield _line(resource, book.find(disk, resource.region), disk, amount, "system disks")
+
+
+def _instances(resource: Resource, book: PriceBook, pool: PoolSize, hours: Range) -> CostLine:
+    names = [t.name for t in pool.instance_types] + list(pool.unknown_types)
+    prices = [book.find(name, resource.region) for name in names]
+    known = [price for price in prices if price is not None]
+    missing = [name for name, price in zip(names, prices, strict=True) if price is None]
+    item = " or ".join(names)
+    if missing:
+        where = resource.region or "this region"
+        return CostLine(resource.name, item, None, "", f"no price for {', '.join(missing)} in {where}")
+    cheap, dear = (pick(known, key=lambda price: price.amount) for pick in (min, max))
+    note = "spot, at the on-demand price as upper bound" if pool.spot else ""
+    cost = Range(hours.minimum * cheap.amount, hours.maximum * dear.amount)
+    return CostLine(resource.name, item, cost, dear.currency, note)
+
+
+def _cluster(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
+    item = f"cluster.{resource.inputs.get('clusterSpec', 'ack.standard')}"
+    if item != "cluster.ack.standard":
+        yield _line(resource, book.find(item, resource.region), item, _month(HOURS_PER_MONTH))
+    if usage.serverless_vcpu_hours is not None:
+        item = "acs.general-purpose.default.vcpu"
+        yield _line(resource, book.find(item, resource.region), item, _month(usage.serverless_vcpu_hours), "expected use")
+    if usage.serverless_memory_gib_hours is not None:
+        item = "acs.general-purpose.default.memory"
+        amount = _month(usage.serverless_memory_gib_hours)
+        yield _line(resource, book.find(item, resource.region), item, amount, "expected use")
+
+
+def _nat_gateway(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
+    yield _line(resource, book.find("nat.gateway", resource.region), "nat.gateway", _month(HOURS_PER_MONTH))
+    yield CostLine(resource.name, "nat.capacity-unit", None, "", "no source gives the price of a capacity unit (CU)")
+
+
+def _eip(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
+    item = "eip.configuration"
+    yield _line(resource, book.find(item, resource.region), item, _month(HOURS_PER_MONTH))
+    if usage.egress_gb is not None:
+        yield _line(resource, book.find("eip.traffic", resource.region), "eip.traffic", _month(usage.egress_gb), "expected use")
+
+
+def _bucket(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
+    gigabytes = usage.bucket_gb.get(str(resource.inputs.get("bucket", "")))
+    if gigabytes is not None:
+        item = f"oss.{resource.inputs.get('storageClass', 'Standard')}.{resource.inputs.get('redundancyType', 'LRS')}"
+        yield _line(resource, book.find(item, resource.region), item, _month(gigabytes), "expected use, storage only")
+
+
+def _log_project(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
+    if usage.log_gb_per_day is not None:
+        amount = _month(usage.log_gb_per_day * DAYS_PER_MONTH)
+        yield _line(resource, book.find("sls.ingestion", resource.region), "sls.ingestion", amount, "expected use")
+
+
+def _key(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
+    yield _line(resource, book.find("kms.default-key", resource.region), "kms.default-key", _month(1))
+
+
+def _month(amount: float) -> Range:
+    return Range(amount, amount)
+
+
+_ESTIMATORS: Mapping[str, Callable[[Resource, PriceBook, Usage], Iterator[CostLine]]] = {
+    NODE_POOL: _node_pool,
+    "alicloud:cs/managedKubernetes:ManagedKubernetes": _cluster,
+    "alicloud:vpc/natGateway:NatGateway": _nat_gateway,
+    "alicloud:ecs/eipAddress:EipAddress": _eip,
+    "alicloud:oss/bucket:Bucket": _bucket,
+    "alicloud:log/project:Project": _log_project,
+    "alicloud:kms/key:Key": _key,
+}

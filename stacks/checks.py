@@ -1,0 +1,154 @@
+"""What must hold between the sections of an environment, beyond the types of its values."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from components import catalog
+from components.cluster import cluster_problems
+from components.inputs import InvalidInput, Problem, one_of, parse_cidr
+from components.network import plan_network
+from components.node_pools import NodePoolPlan, plan_node_pool
+from components.platform import plan_systems
+from components.storage import bucket_problems
+from policies.rules import RULES
+
+from .environment import Environment, kubernetes_version
+
+CLOUD_SECTIONS = ("region", "network", "cluster", "nodePools", "serverless", "encryption", "buckets", "quotas", "usage")
+
+
+def check(environment: Environment, stack: str) -> list[Problem]:
+    """All problems of an environment whose values have the right types."""
+    problems = [*_policy_problems(environment)]
+    problems += _caught("systems", lambda: plan_systems(environment.systems, environment.flavor, kubernetes_version(environment)))
+    if environment.flavor == "upstream":
+        return [*problems, *_upstream_problems(environment)]
+    pools: dict[str, NodePoolPlan] = {}
+    for name, args in environment.node_pools.items():
+        try:
+            pools[name] = plan_node_pool(args)
+        except InvalidInput as invalid:
+            problems += [problem.under(f"nodePools.{name}") for problem in invalid.problems]
+    problems += _region_problems(environment)
+    problems += [problem.under("cluster") for problem in cluster_problems(environment.cluster)]
+    problems += _pool_problems(environment, pools)
+    problems += _scale_problems(environment, pools)
+    problems += _quota_problems(environment, pools)
+    problems += _storage_problems(environment, stack)
+    return problems
+
+
+def _caught(prefix: str, plan: Callable[[], object]) -> list[Problem]:
+    try:
+        plan()
+    except InvalidInput as invalid:
+        return [problem.under(prefix) for problem in invalid.problems]
+    return []
+
+
+def _upstream_problems(environment: Environment) -> Iterator[Problem]:
+    aliases = {field.alias or name: name for name, field in Environment.model_fields.items()}
+    for section in CLOUD_SECTIONS:
+        if aliases[section] in environment.model_fields_set:
+            yield Problem(section, "set", "has no effect with flavor: upstream, which creates nothing in a cloud; remove it")
+
+
+def _region_problems(environment: Environment) -> Iterator[Problem]:
+    if environment.region not in catalog.regions():
+        yield Problem("region", environment.region, one_of(environment.region, catalog.regions(), "a region of the catalog"))
+        return
+    network = environment.network
+    if network is None:
+        yield Problem("network", None, "missing; flavor: ack needs network.cidr, network.zones and network.scale")
+        return
+    yield from _caught("network", lambda: plan_network(network, environment.region))
+    vpc, services = parse_cidr(network.cidr), parse_cidr(environment.cluster.service_cidr)
+    if vpc is not None and services is not None and vpc.overlaps(services):
+        yield Problem("cluster.serviceCidr", str(services), f"overlaps network.cidr = {vpc}")
+
+
+def _pool_problems(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Iterator[Problem]:
+    zones = environment.network.zones if environment.network else ()
+    for name, args in environment.node_pools.items():
+        for index, zone in enumerate(args.zones or ()):
+            if zones and zone not in zones:
+                yield Problem(f"nodePools.{name}.zones[{index}]", zone, f"no vSwitch there: {one_of(zone, zones, 'one of network.zones')}")
+    if not any(environment.node_pools[name].kind == "system" and plan.minimum > 0 for name, plan in pools.items()):
+        yield Problem("nodePools", sorted(environment.node_pools), "no pool of kind system with a node that always runs; add-ons need one")
+    if environment.serverless.maximum_pods and not _runs(environment, "virtual-node"):
+        yield Problem("serverless.maximumPods", environment.serverless.maximum_pods, "needs the system virtual-node")
+
+
+def _runs(environment: Environment, system: str) -> bool:
+    return system in environment.systems and environment.systems[system].enabled
+
+
+def _scale_problems(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Iterator[Problem]:
+    if environment.network is None:
+        return
+    scale = environment.network.scale
+    nodes = sum(plan.maximum for plan in pools.values())
+    if nodes > scale.nodes:
+        terms = " + ".join(f"{name} {plan.maximum:,}" for name, plan in pools.items())
+        yield Problem("network.scale.nodes", scale.nodes, f"the pools grow to {nodes:,} nodes ({terms})")
+    for name, plan in pools.items():
+        if plan.pod_addresses_per_node is None:
+            yield Problem(
+                f"nodePools.{name}.maxPods",
+                None,
+                f"missing; no source gives the pod limit of {', '.join(t.name for t in plan.instance_types)}, so state it",
+            )
+    pods = pod_addresses(environment, pools)
+    if pods > scale.pods:
+        terms = " + ".join(f"{name} {plan.maximum:,} x {plan.pod_addresses_per_node or 0}" for name, plan in pools.items())
+        yield Problem(
+            "network.scale.pods",
+            scale.pods,
+            f"pools and serverless pods need {pods:,} addresses ({terms} + serverless {environment.serverless.maximum_pods:,})",
+        )
+
+
+def pod_addresses(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> int:
+    """Pod addresses that the environment needs when every pool is full."""
+    on_nodes = sum(plan.maximum * (plan.pod_addresses_per_node or 0) for plan in pools.values())
+    return on_nodes + environment.serverless.maximum_pods
+
+
+def _quota_problems(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Iterator[Problem]:
+    quotas = environment.quotas
+
+    def least(amount: Callable[[catalog.InstanceType], float]) -> int:
+        return math.ceil(sum(plan.minimum * min(map(amount, plan.instance_types)) for plan in pools.values()))
+
+    needs = {
+        "nodes": (quotas.nodes, sum(plan.minimum for plan in pools.values())),
+        "vcpu": (quotas.vcpu, least(lambda instance_type: instance_type.vcpu)),
+        "memoryGib": (quotas.memory_gib, least(lambda instance_type: instance_type.memory_gib)),
+        "gpus": (quotas.gpus, least(lambda instance_type: instance_type.gpu.count if instance_type.gpu else 0)),
+    }
+    for key, (quota, need) in needs.items():
+        if quota is not None and quota < need:
+            yield Problem(f"quotas.{key}", quota, f"below what always runs: the pools' minimum sizes need {need:,}")
+    families = {instance_type.family for instance_type in catalog.instance_types().values()}
+    for index, family in enumerate(quotas.instance_families):
+        if family not in families:
+            yield Problem(f"quotas.instanceFamilies[{index}]", family, one_of(family, families, "an instance family of the catalog"))
+    for index, region in enumerate(quotas.regions):
+        if region not in catalog.regions():
+            yield Problem(f"quotas.regions[{index}]", region, one_of(region, catalog.regions(), "a region of the catalog"))
+
+
+def _storage_problems(environment: Environment, stack: str) -> Iterator[Problem]:
+    for name, args in environment.buckets.items():
+        for problem in bucket_problems(f"{environment.name(stack)}-{name}", args):
+            yield problem.under(f"buckets.{name}")
+    for name in environment.usage.bucket_gb:
+        if name not in environment.buckets:
+            yield Problem(f"usage.bucketGb.{name}", environment.usage.bucket_gb[name], one_of(name, environment.buckets, "one of buckets"))
+
+
+def _policy_problems(environment: Environment) -> Iterator[Problem]:
+    names: Sequence[str] = [rule.name for rule in RULES]
+    for name in environment.policies:
+        if name not in names:
+            yield Problem(f"policies.{name}", name, one_of(name, names, "a policy of the pack"))

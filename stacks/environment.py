@@ -1,0 +1,174 @@
+"""The environment: everything that a user may write, with its meaning and defaults.
+
+The sections `network`, `cluster`, `nodePools`, `buckets`, `encryption` and `systems` are the arguments of the components
+of the same name, so that one schema serves both. `load_environment` reads and checks an environment.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field, JsonValue
+
+from components import catalog
+from components.cluster import ClusterArgs
+from components.encryption import EncryptionKeyArgs
+from components.inputs import Args
+from components.network import NetworkArgs
+from components.node_pools import NodePoolArgs
+from components.platform import Flavor, SystemArgs
+from components.storage import BucketArgs
+
+Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")]
+"""A name that becomes part of resource names: 1 to 30 lowercase letters, digits and hyphens, a letter first."""
+
+
+class ServerlessArgs(Args):
+    """Serverless pods on virtual nodes (ACS), which take what the node pools cannot."""
+
+    maximum_pods: Annotated[int, Field(ge=0, le=50_000)] = 0
+    """Serverless pods that must find an address, at most 50,000 (ACK Pro with Terway). 0: none."""
+
+
+class KubernetesArgs(Args):
+    """The cluster of an upstream environment: any Kubernetes that a kubeconfig names."""
+
+    context: str | None = None
+    """Context of the kubeconfig. None: its current context."""
+
+    kubeconfig: str | None = None
+    """Path or content of a kubeconfig; set content as a secret. None: KUBECONFIG, or ~/.kube/config."""
+
+    version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")] | None = None
+    """Kubernetes version of the cluster, to check the systems' version windows. None: not checked."""
+
+
+class Quotas(Args):
+    """What the environment may use at most; the policy pack enforces it on the resources themselves."""
+
+    nodes: Annotated[int, Field(ge=1)] | None = None
+    """Nodes over all pools."""
+
+    vcpu: Annotated[int, Field(ge=1)] | None = None
+    """vCPUs over all pools."""
+
+    memory_gib: Annotated[int, Field(ge=1)] | None = None
+    """Memory over all pools, in GiB."""
+
+    gpus: Annotated[int, Field(ge=0)] | None = None
+    """GPUs over all pools."""
+
+    monthly_cost: Mapping[Literal["CNY", "USD"], Annotated[float, Field(ge=0)]] = {}
+    """Cost of a month at full scale-out, by currency of the list prices. The currencies are not converted."""
+
+    instance_families: Sequence[str] = ()
+    """Instance families that pools may use, such as `g8i`. Empty: all of the catalog."""
+
+    regions: Sequence[str] = ()
+    """Regions that may be used. Empty: all of the catalog."""
+
+
+class PolicySetting(Args):
+    """How one policy is enforced in this environment."""
+
+    level: Literal["mandatory", "advisory", "disabled"] | None = None
+    """Enforcement level. None: the policy's own."""
+
+    config: Mapping[str, JsonValue] = {}
+    """Configuration of the policy."""
+
+
+class Usage(Args):
+    """Expected monthly use of what is paid by use, for the cost estimate only."""
+
+    bucket_gb: Mapping[str, Annotated[float, Field(ge=0)]] = {}
+    """GB stored in each bucket, by its name under `buckets`."""
+
+    log_gb_per_day: Annotated[float, Field(ge=0)] | None = None
+    """GB of logs written a day."""
+
+    egress_gb: Annotated[float, Field(ge=0)] | None = None
+    """GB sent to the Internet a month."""
+
+    serverless_vcpu_hours: Annotated[float, Field(ge=0)] | None = None
+    """vCPU-hours of serverless pods a month."""
+
+    serverless_memory_gib_hours: Annotated[float, Field(ge=0)] | None = None
+    """GiB-hours of serverless pods a month."""
+
+
+class Environment(Args):
+    """One environment."""
+
+    flavor: Flavor = "ack"
+    """`ack`: Alibaba Cloud, with managed add-ons. `upstream`: any Kubernetes, with open charts and no cloud resource."""
+
+    applications: Sequence[str] = ()
+    """Application types: layers out of `profiles/applications/`, later ones win."""
+
+    group: str | None = None
+    """Environment group: a layer out of `profiles/groups/`."""
+
+    prefix: Name = "acme"
+    """First part of every name in the cloud. Bucket and log project names are unique over all of Alibaba Cloud, so choose
+    your own: `acme` is refused by `pulumi up`."""
+
+    region: str = ""
+    """Region id, such as `cn-hangzhou`. Required with flavor `ack`."""
+
+    protection: bool = False
+    """Whether network, cluster, keys and buckets are protected: by Pulumi, and by deletion protection in the cloud."""
+
+    tags: Mapping[str, str] = {}
+    """Tags of every resource that takes tags; `environment` and `managed-by` are added."""
+
+    network: NetworkArgs | None = None
+    """The network. Required with flavor `ack`."""
+
+    cluster: ClusterArgs = ClusterArgs()
+    """The cluster."""
+
+    node_pools: Mapping[Name, NodePoolArgs] = {}
+    """Node pools by name; at least one of kind `system`."""
+
+    serverless: ServerlessArgs = ServerlessArgs()
+    """Serverless pods."""
+
+    encryption: EncryptionKeyArgs = EncryptionKeyArgs()
+    """The KMS key for Kubernetes Secrets and buckets."""
+
+    buckets: Mapping[Name, BucketArgs] = {}
+    """Buckets by role. A bucket named `access-logs` receives the access logs of the others."""
+
+    systems: Mapping[str, SystemArgs] = {}
+    """In-cluster systems by name, out of the catalog."""
+
+    kubernetes: KubernetesArgs = KubernetesArgs()
+    """The cluster of an upstream environment."""
+
+    quotas: Quotas = Quotas()
+    """What the environment may use."""
+
+    policies: Mapping[str, PolicySetting] = {}
+    """Enforcement by policy name."""
+
+    usage: Usage = Usage()
+    """Expected use, for the cost estimate."""
+
+    def name(self, stack: str) -> str:
+        """First part of every name in the cloud: `<prefix>-<stack>`."""
+        return f"{self.prefix}-{stack}"
+
+    def all_tags(self, stack: str) -> Mapping[str, str]:
+        """The tags of every resource that takes tags."""
+        return {"environment": stack, "managed-by": "pulumi", **self.tags}
+
+    def zones_of(self, pool: NodePoolArgs) -> Sequence[str]:
+        """The zones of a pool."""
+        return pool.zones or (self.network.zones if self.network else ())
+
+
+def kubernetes_version(environment: Environment) -> str | None:
+    """The Kubernetes version that systems must fit, as far as it is known."""
+    if environment.flavor == "upstream":
+        return environment.kubernetes.version
+    return environment.cluster.version or catalog.kubernetes_versions().default

@@ -1,0 +1,266 @@
+"""Reading an environment: layers merged, values checked, all problems reported at once."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from components.inputs import Problem, join, one_of
+
+from .checks import check
+from .environment import Environment
+from .layers import FileProblems, Layer, merge, place_of, read_layer
+
+PROJECT = "ack-ai-blueprint"
+DIRECTORY = Path(__file__).parent
+SECRET = "[secret]"  # noqa: S105  (what stands in place of a secret, not one)
+
+
+class InvalidEnvironment(Exception):
+    """An environment that cannot be used. Its text is the whole report: every problem with place, value and remedy."""
+
+    def __init__(self, stack: str, problems: Iterable[tuple[str, Problem]]) -> None:
+        self.stack = stack
+        self.problems: Sequence[tuple[str, Problem]] = tuple(problems)
+        super().__init__(stack, self.problems)
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        lines = [f"{count} problem{'s' * (count != 1)} in environment {self.stack}", ""]
+        for place, problem in self.problems:
+            if problem.path:
+                lines.append(f"  {problem.path}" + ("" if problem.value is None else f" = {_shown(problem.value)}"))
+            lines += [f"    {problem.message}", f"    {place}", ""]
+        return "\n".join(lines).rstrip()
+
+
+@dataclass(frozen=True)
+class StackConfig:
+    """The configuration of a stack, as Pulumi holds it: values by full key, objects as JSON; and which keys are secret."""
+
+    values: Mapping[str, str]
+    secrets: frozenset[str] = frozenset()
+
+
+def environments() -> Sequence[str]:
+    """The environments that have a file in `stacks/`."""
+    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in DIRECTORY.glob("Pulumi.*.yaml"))
+
+
+def read_stack_config(stack: str) -> StackConfig:
+    """Read `Pulumi.<stack>.yaml` as Pulumi does, but for secrets: their text is unknown without the passphrase."""
+    path = DIRECTORY / f"Pulumi.{stack}.yaml"
+    if not path.is_file():
+        raise InvalidEnvironment(
+            stack, [(f"stacks/{path.name}", Problem("", stack, one_of(stack, environments(), "an environment")))]
+        )
+    try:
+        config = read_layer(path, f"stacks/{path.name}").data.get("config") or {}
+    except FileProblems as bad:
+        raise InvalidEnvironment(stack, bad.problems) from None
+    values: dict[str, str] = {}
+    secrets: set[str] = set()
+    for key, value in config.items():
+        clear = _without_secrets(value)
+        if clear != value:
+            secrets.add(key)
+        values[key] = clear if isinstance(clear, str) else json.dumps(clear, default=str)
+    return StackConfig(values, frozenset(secrets))
+
+
+def load_environment(stack: str, config: StackConfig) -> Environment:
+    """The environment of a stack: its configuration over the profiles that it names. Raises `InvalidEnvironment`."""
+    file = f"stacks/Pulumi.{stack}.yaml"
+    own = _own_layer(stack, config, file)
+    layers, problems = _profiles(own.data)
+    try:
+        merged = merge([*layers, own])
+    except FileProblems as bad:
+        raise InvalidEnvironment(stack, bad.problems) from None
+    secret = {key.partition(":")[2] for key in config.secrets}
+
+    def placed(problem: Problem) -> tuple[str, Problem]:
+        hidden = re.split(r"[.\[]", problem.path)[0] in secret and problem.value is not None
+        place = place_of(problem.path, merged.places, file)
+        return place, replace(problem, value=SECRET) if hidden else problem
+
+    environment, found, pruned = _validate(merged.data)
+    problems += [placed(problem) for problem in found]
+    for problem in check(environment, stack):
+        if not any(_related(problem.path, path) for path in pruned):
+            problems.append(placed(problem))
+    if problems:
+        raise InvalidEnvironment(stack, problems)
+    return environment
+
+
+def _own_layer(stack: str, config: StackConfig, file: str) -> Layer:
+    data: dict[str, Any] = {}
+    for key, text in config.values.items():
+        namespace, _, name = key.partition(":")
+        if namespace == PROJECT:
+            data[name] = _parsed(name, text)
+    places: dict[str, str] = {}
+    path = DIRECTORY / f"Pulumi.{stack}.yaml"
+    if path.is_file():
+        try:
+            found = read_layer(path, file).places
+        except FileProblems as bad:
+            raise InvalidEnvironment(stack, bad.problems) from None
+        start = f"config.{PROJECT}:"
+        places = {place.removeprefix(start): line for place, line in found.items() if place.startswith(start)}
+    return Layer(data, places)
+
+
+def _parsed(name: str, text: str) -> Any:
+    field = next((f for key, f in Environment.model_fields.items() if (f.alias or key) == name), None)
+    if field is not None and field.annotation in (str, str | None):
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def _profiles(own: Mapping[str, Any]) -> tuple[list[Layer], list[tuple[str, Problem]]]:
+    wanted = [("", "base", ""), ("flavors", own.get("flavor", "ack"), "flavor")]
+    applications = own.get("applications", [])
+    if isinstance(applications, list):
+        wanted += [("applications", name, f"applications[{index}]") for index, name in enumerate(applications)]
+    if own.get("group") is not None:
+        wanted.append(("groups", own["group"], "group"))
+    layers: list[Layer] = []
+    problems: list[tuple[str, Problem]] = []
+    for folder, name, key in wanted:
+        directory = DIRECTORY / "profiles" / folder
+        path = directory / f"{name}.yaml"
+        file = str(path.relative_to(DIRECTORY.parent))
+        if path.is_file():
+            try:
+                layers.append(read_layer(path, file))
+            except FileProblems as bad:
+                problems += bad.problems
+        elif key != "flavor":
+            known = [other.stem for other in directory.glob("*.yaml")]
+            message = one_of(str(name), known, f"a profile in {directory.relative_to(DIRECTORY.parent)}/")
+            problems.append((file, Problem(key, name, message)))
+    return layers, problems
+
+
+def _validate(data: Mapping[str, Any]) -> tuple[Environment, list[Problem], list[str]]:
+    """The environment without its bad values, the problems of these values, and their paths."""
+    rest: Any = json.loads(json.dumps(data, default=str))
+    problems: list[Problem] = []
+    pruned: list[str] = []
+    for attempt in range(20):
+        try:
+            return _model(rest), problems, pruned
+        except ValidationError as invalid:
+            for error in invalid.errors(include_url=False):
+                location = [part for part in error["loc"] if part != "[key]"]
+                if attempt == 0:
+                    problems.append(Problem(_path(location), _value(rest, error), _message(error, location)))
+                drop = location[:-1] if error["type"] == "missing" else location
+                while drop and isinstance(drop[-1], int):
+                    drop = drop[:-1]
+                pruned.append(_path(drop))
+                _remove(rest, drop)
+    raise AssertionError("pruning did not end")  # pragma: no cover
+
+
+def _model(data: Any) -> Environment:
+    return Environment.model_validate_json(json.dumps(data), strict=True, by_alias=True, by_name=False)
+
+
+def _remove(data: Any, location: Sequence[str | int]) -> None:
+    for part in location[:-1]:
+        if not isinstance(data, dict) or part not in data:
+            return
+        data = data[part]
+    if location and isinstance(data, dict):
+        data.pop(location[-1], None)
+
+
+def _value(data: Any, error: ErrorDetails) -> Any:
+    return None if error["type"] == "missing" else error["input"]
+
+
+def _path(location: Iterable[str | int]) -> str:
+    path = ""
+    for part in location:
+        path = f"{path}[{part}]" if isinstance(part, int) else join(path, part)
+    return path
+
+
+def _related(one: str, other: str) -> bool:
+    short, long = sorted((one, other), key=len)
+    return long == short or long.startswith((f"{short}.", f"{short}["))
+
+
+_EXPECTED = {
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "string_type": "must be a text",
+    "dict_type": "must be a mapping of keys to values",
+    "mapping_type": "must be a mapping of keys to values",
+    "model_type": "must be a mapping of keys to values",
+    "list_type": "must be a list",
+    "missing": "missing; this key is required",
+}
+
+
+def _message(error: ErrorDetails, location: Sequence[str | int]) -> str:
+    kind = error["type"]
+    schema = _schema_at(location[:-1])
+    if kind == "extra_forbidden":
+        return one_of(str(location[-1]), schema.get("properties", {}), "a key here")
+    if kind == "literal_error":
+        allowed = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
+        return one_of(str(error["input"]), allowed, "allowed")
+    if kind in _EXPECTED:
+        return _EXPECTED[kind]
+    text = error["msg"].removeprefix("Input should ").removeprefix("String should ").removeprefix("have ")
+    return f"must {text}" if text.startswith(("be ", "match ")) else f"must have {text}"
+
+
+def _schema_at(location: Sequence[str | int]) -> Mapping[str, Any]:
+    root = Environment.model_json_schema()
+    schema: dict[str, Any] = root
+    for part in [*location, None]:
+        if "anyOf" in schema:
+            schema = next(option for option in schema["anyOf"] if option.get("type") != "null")
+        while "$ref" in schema or "allOf" in schema:
+            reference = schema["$ref"] if "$ref" in schema else schema["allOf"][0]["$ref"]
+            schema = root["$defs"][reference.rsplit("/", 1)[1]]
+        if part is None:
+            break
+        if isinstance(part, int):
+            schema = schema.get("items", {})
+        elif part in schema.get("properties", {}):
+            schema = schema["properties"][part]
+        else:
+            schema = schema.get("additionalProperties") or next(iter(schema.get("patternProperties", {}).values()), {})
+    return schema
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 120 else text[:117] + "..."
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if set(value) == {"secure"}:
+            return SECRET
+        return {key: _without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_secrets(item) for item in value]
+    return value

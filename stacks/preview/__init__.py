@@ -1,0 +1,1 @@
+"""The offline preview: the real program, recorded without engine, account or network."""

@@ -1,0 +1,246 @@
+"""Running a Pulumi program against a monitor that records every registration.
+
+The monitor answers as the engine does in a first preview: inputs come back, everything else is unknown. A program that
+would fail on unknowns fails here, and a look-up in a cloud is refused.
+"""
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+import pulumi.runtime
+from google.protobuf import empty_pb2, struct_pb2
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.proto import resource_pb2
+
+UNKNOWN = "[unknown]"
+SECRET = "[secret]"  # noqa: S105  (what stands in place of a secret, not one)
+STACK = "pulumi:pulumi:Stack"
+
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105
+
+
+class ProgramFailed(Exception):
+    """The program ended with an error of its own making."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """The resource options of one registration, as far as they differ from the defaults."""
+
+    protect: bool = False
+    ignore_changes: Sequence[str] = ()
+    aliases: Sequence[str] = ()
+    deleted_with: str = ""
+    retain_on_delete: bool = False
+    delete_before_replace: bool = False
+    replace_on_changes: Sequence[str] = ()
+    additional_secret_outputs: Sequence[str] = ()
+    custom_timeouts: Mapping[str, str] = field(default_factory=dict[str, str])
+    import_id: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One registration. Unknown inputs read "[unknown]", secret ones "[secret]"; `request` is what the engine would get."""
+
+    urn: str
+    type: str
+    name: str
+    custom: bool
+    parent: str
+    provider: str
+    inputs: Mapping[str, Any]
+    options: Options
+    dependencies: Sequence[str]
+    property_dependencies: Mapping[str, Sequence[str]]
+    request: resource_pb2.RegisterResourceRequest
+
+
+@dataclass(frozen=True)
+class Recording:
+    """All registrations of a program in their order, and the stack's outputs."""
+
+    project: str
+    stack: str
+    resources: Sequence[Recorded]
+    outputs: Mapping[str, Any]
+
+
+def record(
+    program: Callable[[], None],
+    project: str,
+    stack: str,
+    config: Mapping[str, str] | None = None,
+    secret_keys: Sequence[str] = (),
+) -> Recording:
+    """Run a program as a first preview of a stack and record what it registers.
+
+    config: values by full key, objects as JSON, as the engine hands them over. Raises `ProgramFailed` with the message of
+    a `pulumi.RunError`, and lets any other exception of the program through.
+    """
+    monitor = _RecordingMonitor(project, stack)
+    pulumi.runtime.reset_options()
+    pulumi.runtime.configure(
+        mocks.MockSettings(
+            monitor=monitor,
+            monitor_features=set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures),
+            engine=mocks.MockEngine(logging.getLogger("pulumi")),
+            project=project,
+            stack=stack,
+            dry_run=True,
+            organization="organization",
+            callbacks=None,
+        )
+    )
+    pulumi.runtime.settings.ROOT.set(None)
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    # One worker keeps the order of registrations that of the program.
+    executor = ThreadPoolExecutor(max_workers=1)
+    loop.set_default_executor(executor)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    try:
+        with _environment(config or {}, secret_keys):
+            loop.run_until_complete(pulumi.runtime.run_in_stack(program))
+    except pulumi.RunError as error:
+        raise ProgramFailed(str(error)) from None
+    finally:
+        executor.shutdown()
+        asyncio.set_event_loop(None)
+        loop.close()
+    return Recording(project, stack, monitor.recorded, monitor.outputs)
+
+
+@contextmanager
+def _environment(config: Mapping[str, str], secret_keys: Sequence[str]) -> Iterator[None]:
+    """The variables by which the engine hands the configuration to a program."""
+    wanted = {"PULUMI_CONFIG": json.dumps(dict(config)), "PULUMI_CONFIG_SECRET_KEYS": json.dumps(list(secret_keys))}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    pulumi.runtime.set_all_config(dict(config), list(secret_keys))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+class _RecordingMonitor(mocks.MockMonitor):
+    def __init__(self, project: str, stack: str) -> None:
+        super().__init__(_NoMocks())
+        self.project = project
+        self.stack = stack
+        self.recorded: list[Recorded] = []
+        self.outputs: Mapping[str, Any] = {}
+
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        above = parent.split("::")[2] if parent else STACK
+        chain = type_ if above == STACK else f"{above}${type_}"
+        return f"urn:pulumi:{self.stack}::{self.project}::{chain}::{name}"
+
+    def RegisterResource(self, request: resource_pb2.RegisterResourceRequest) -> resource_pb2.RegisterResourceResponse:
+        urn = self.make_urn(request.parent, request.type, request.name)
+        if request.type == STACK:
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        if any(resource.urn == urn for resource in self.recorded):
+            raise ProgramFailed(f"two resources have the URN {urn}; give one of them another name")
+        kept = resource_pb2.RegisterResourceRequest()
+        kept.CopyFrom(request)
+        self.recorded.append(_recorded(urn, kept))
+        return resource_pb2.RegisterResourceResponse(urn=urn, id="", object=request.object)
+
+    def ReadResource(self, request: resource_pb2.ReadResourceRequest) -> resource_pb2.ReadResourceResponse:
+        urn = self.make_urn(request.parent, request.type, request.name)
+        return resource_pb2.ReadResourceResponse(urn=urn, properties=request.properties)
+
+    def RegisterResourceOutputs(self, request: resource_pb2.RegisterResourceOutputsRequest) -> empty_pb2.Empty:
+        if request.urn == self.make_urn("", STACK, f"{self.project}-{self.stack}"):
+            self.outputs = _decoded_struct(request.outputs)
+        return empty_pb2.Empty()
+
+    def Invoke(self, request: resource_pb2.ResourceInvokeRequest) -> resource_pb2.ResourceInvokeResponse:
+        raise ProgramFailed(
+            f"the program looks up {request.tok} in the cloud; a preview must not, so take the value from configuration"
+        )
+
+
+class _NoMocks(mocks.Mocks):
+    def call(self, args: mocks.MockCallArgs) -> Any:
+        raise AssertionError("not used")
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> Any:
+        raise AssertionError("not used")
+
+
+def _recorded(urn: str, request: resource_pb2.RegisterResourceRequest) -> Recorded:
+    timeouts = request.customTimeouts
+    return Recorded(
+        urn=urn,
+        type=request.type,
+        name=request.name,
+        custom=request.custom,
+        parent="" if _type_of(request.parent) == STACK else request.parent,
+        provider=request.provider,
+        inputs=_decoded_struct(request.object),
+        options=Options(
+            protect=request.protect,
+            ignore_changes=tuple(request.ignoreChanges),
+            aliases=tuple(alias.urn or alias.spec.name for alias in request.aliases) + tuple(request.aliasURNs),
+            deleted_with=request.deletedWith,
+            retain_on_delete=request.retainOnDelete,
+            delete_before_replace=request.deleteBeforeReplace,
+            replace_on_changes=tuple(request.replaceOnChanges),
+            additional_secret_outputs=tuple(request.additionalSecretOutputs),
+            custom_timeouts={
+                name: getattr(timeouts, name) for name in ("create", "update", "delete") if getattr(timeouts, name)
+            },
+            import_id=request.importId,
+            version=request.version,
+        ),
+        dependencies=tuple(sorted(request.dependencies)),
+        property_dependencies={
+            name: tuple(sorted(urns.urns)) for name, urns in sorted(request.propertyDependencies.items()) if urns.urns
+        },
+        request=request,
+    )
+
+
+def _type_of(urn: str) -> str:
+    return urn.split("::")[2] if urn else STACK
+
+
+def _decoded_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
+    return {name: _decoded(value) for name, value in sorted(struct.fields.items())}
+
+
+def _decoded(value: struct_pb2.Value) -> Any:
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        fields = value.struct_value.fields
+        if _SIGNATURE in fields:
+            secret = fields[_SIGNATURE].string_value == _SECRET_SIGNATURE
+            return SECRET if secret else _decoded(fields.get("urn", fields.get("value", struct_pb2.Value())))
+        return _decoded_struct(value.struct_value)
+    if kind == "list_value":
+        return [_decoded(item) for item in value.list_value.values]
+    if kind == "number_value":
+        number = value.number_value
+        return int(number) if number.is_integer() else number
+    if kind == "bool_value":
+        return value.bool_value
+    if kind == "string_value":
+        return UNKNOWN if value.string_value == rpc.UNKNOWN else value.string_value
+    return None

@@ -1,0 +1,140 @@
+"""The platform of one environment, composed of components."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pulumi_alicloud as alicloud
+import pulumi_kubernetes as kubernetes
+
+from components.cluster import Cluster
+from components.encryption import EncryptionKey
+from components.network import Network
+from components.node_pools import NodePool
+from components.platform import Platform
+from components.storage import Bucket
+
+from .environment import Environment
+
+ACCESS_LOGS = "access-logs"
+"""The bucket that receives the access logs of the others."""
+
+
+def deploy(environment: Environment, stack: str) -> Mapping[str, Any]:
+    """Register everything that an environment declares, and give the stack's outputs."""
+    if environment.flavor == "upstream":
+        return _deploy_upstream(environment)
+    return _deploy_ack(environment, stack)
+
+
+def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
+    network_args = environment.network
+    assert network_args is not None, "checked when the environment was loaded"
+    name, tags, protected = environment.name(stack), environment.all_tags(stack), environment.protection
+    provider = alicloud.Provider("alicloud", region=environment.region)
+    opts = pulumi.ResourceOptions(providers=[provider])
+    kept = pulumi.ResourceOptions(providers=[provider], protect=protected)
+
+    network = Network(
+        "network",
+        network_args,
+        name=name,
+        region=environment.region,
+        deletion_protection=protected,
+        tags=tags,
+        opts=kept,
+    )
+    key = EncryptionKey(
+        "encryption",
+        environment.encryption,
+        name=name,
+        description=f"Secrets and buckets of {name}",
+        deletion_protection=protected,
+        tags=tags,
+        opts=kept,
+    )
+    buckets = _buckets(environment, stack, key, kept)
+    cluster = Cluster(
+        "cluster",
+        environment.cluster,
+        name=name,
+        vswitch_ids=[ids[0] for ids in network.node_vswitch_ids.values()],
+        pod_vswitch_ids=[switch for ids in network.pod_vswitch_ids.values() for switch in ids],
+        security_group_id=network.security_group_id,
+        encryption_key_id=key.key_id,
+        deletion_protection=protected,
+        tags=tags,
+        opts=kept,
+    )
+    pools = {
+        pool: NodePool(
+            pool,
+            args,
+            name=f"{name}-{pool}",
+            cluster_id=cluster.cluster_id,
+            vswitch_ids=[switch for zone in environment.zones_of(args) for switch in network.node_vswitch_ids[zone]],
+            security_group_id=network.security_group_id,
+            tags=tags,
+            opts=opts,
+        )
+        for pool, args in environment.node_pools.items()
+    }
+    system_pools = [pools[pool] for pool, args in environment.node_pools.items() if args.kind == "system"]
+    Platform(
+        "platform",
+        environment.systems,
+        flavor="ack",
+        kubernetes_version=environment.cluster.version,
+        cluster_id=cluster.cluster_id,
+        deleted_with=cluster.resource,
+        opts=pulumi.ResourceOptions(providers=[provider], depends_on=system_pools),
+    )
+    return {
+        "clusterId": cluster.cluster_id,
+        "apiServerIntranet": cluster.api_server_intranet,
+        "kubeconfig": cluster.kubeconfig,
+        "vpcId": network.vpc_id,
+        "egressAddress": network.egress_address,
+        "logProject": cluster.log_project,
+        "buckets": {role: bucket.name for role, bucket in buckets.items()},
+        "nodePools": {pool: resource.node_pool_id for pool, resource in pools.items()},
+    }
+
+
+def _buckets(
+    environment: Environment, stack: str, key: EncryptionKey, opts: pulumi.ResourceOptions
+) -> Mapping[str, Bucket]:
+    def bucket(role: str, access_logs: Bucket | None) -> Bucket:
+        return Bucket(
+            role,
+            environment.buckets[role],
+            bucket=f"{environment.name(stack)}-{role}",
+            # The log delivery service cannot write with a customer's key.
+            kms_key_id=None if role == ACCESS_LOGS else key.key_id,
+            access_log_bucket=access_logs.name if access_logs else None,
+            tags=environment.all_tags(stack),
+            opts=opts,
+        )
+
+    access_logs = bucket(ACCESS_LOGS, None) if ACCESS_LOGS in environment.buckets else None
+    others = {role: bucket(role, access_logs) for role in environment.buckets if role != ACCESS_LOGS}
+    return {**({ACCESS_LOGS: access_logs} if access_logs else {}), **others}
+
+
+def _deploy_upstream(environment: Environment) -> Mapping[str, Any]:
+    settings = environment.kubernetes
+    provider = kubernetes.Provider(
+        "kubernetes",
+        kubeconfig=None if settings.kubeconfig is None else pulumi.Output.secret(settings.kubeconfig),
+        context=settings.context,
+        # Without it, any change of the kubeconfig would replace every resource.
+        cluster_identifier=settings.context or "upstream",
+    )
+    platform = Platform(
+        "platform",
+        environment.systems,
+        flavor="upstream",
+        kubernetes_version=settings.version,
+        opts=pulumi.ResourceOptions(providers=[provider]),
+    )
+    return {"systems": [system.name for system in platform.plan]}
