@@ -10,6 +10,9 @@ LOCKED := $(PIP) --require-hashes --no-compile
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 
+# Modules are compiled when they are first imported, and kept: pip would compile the whole SDK, which takes longer.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help preview test check format up bench generate prices lock clean
 

@@ -1,0 +1,104 @@
+"""`python -m stacks.preview`: what an environment would create, cost and violate, with no cloud, account or CLI.
+
+Exit codes: 0, 1 where a mandatory policy is violated, 2 for bad input.
+"""
+
+import argparse
+import json
+import runpy
+import sys
+from collections.abc import Sequence
+
+from policies.rules import RULES
+
+from ..loading import DIRECTORY, PROJECT, InvalidEnvironment, environments, load_environment, read_stack_config
+from ..policy_config import policy_config
+from .diff import Diff, DiffFailed, compare, document_at
+from .document import Document, build
+from .findings import run_policies
+from .recording import ProgramFailed, record
+
+ROOT = DIRECTORY.parent
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and give its exit code."""
+    options = _parser().parse_args(arguments)
+    names: list[str] = options.environment or list(environments())
+    if options.format == "json" and len(names) > 1:
+        print("--format json prints one environment: name it", file=sys.stderr)
+        return 2
+    code = 0
+    printed: list[str] = []
+    for name in names:
+        try:
+            document, diff = _preview(name, options.diff, unknown_outputs=options.format == "json")
+        except (InvalidEnvironment, ProgramFailed, DiffFailed) as error:
+            print(error, file=sys.stderr)
+            code = 2
+            continue
+        if options.changed and diff is not None and not diff.changes:
+            continue
+        code = max(code, int(document.failed))
+        printed.append(name)
+        _print(document, diff, options.format, first=len(printed) == 1)
+    if options.format == "markdown" and not printed and code == 0:
+        from .markdown import MARKER
+
+        print(f"{MARKER}\nNo environment changes.")
+    return code
+
+
+def _preview(name: str, base: str | None, *, unknown_outputs: bool) -> tuple[Document, Diff | None]:
+    from .text import console
+
+    with console(stderr=True).status(f"Previewing {name}") if sys.stderr.isatty() else _Silent():
+        config = read_stack_config(name)
+        environment = load_environment(name, config)
+        recording = record(
+            lambda: runpy.run_path(str(DIRECTORY), run_name="__main__") and None,
+            PROJECT,
+            name,
+            config.values,
+            sorted(config.secrets),
+        )
+        findings = run_policies(recording, RULES, policy_config(environment, name))
+        document = build(environment, recording, findings, unknown_outputs=unknown_outputs)
+        diff = None if base is None else compare(base, document_at(base, name, ROOT), document)
+    return document, diff
+
+
+def _print(document: Document, diff: Diff | None, form: str, *, first: bool) -> None:
+    if form == "json":
+        content = document.model_dump(by_alias=True)
+        if diff is not None:
+            content["diff"] = diff.model_dump(by_alias=True)
+        print(json.dumps(content, indent=2, ensure_ascii=False))
+    elif form == "markdown":
+        from .markdown import MARKER, render
+
+        print(f"{MARKER}\n" if first else "")
+        print(render(document, diff))
+    else:
+        from .text import console, render
+
+        console().print(render(document, diff))
+
+
+class _Silent:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m stacks.preview", description=__doc__.partition("\n")[0])
+    parser.add_argument("environment", nargs="*", help=f"default: all ({', '.join(environments())})")
+    parser.add_argument("--format", choices=("text", "json", "markdown"), default="text")
+    parser.add_argument("--diff", metavar="REF", help="compare with the same environment at a git revision")
+    parser.add_argument("--changed", action="store_true", help="with --diff: leave out environments that do not change")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,320 @@
+"""The preview as a document: what `--format json` prints, and what every other output is made of.
+
+`schema` in every document is the version of this format. Keys are only added within a version; a change of meaning or a
+removal raises it.
+"""
+
+import functools
+import importlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from pulumi import _types
+from pydantic import JsonValue
+
+from components import catalog
+from components.capacity import Range, Resource, pool_sizes, total_capacity
+from components.cost import Usage, estimate
+from components.inputs import Args
+from components.network import Role, plan_network
+
+from ..environment import Environment
+from ..policy_config import usage_by_resource
+from .findings import Findings
+from .recording import Options, Recorded, Recording
+
+
+class DocumentResource(Args):
+    """One resource. Unknown values read `[unknown]`, secret ones `[secret]`."""
+
+    urn: str
+    type: str
+    name: str
+    custom: bool
+    """False for components, which have no counterpart in a provider."""
+    parent: str
+    """URN of the component that it belongs to, or an empty text."""
+    provider: str
+    """URN of the provider that manages it, or an empty text."""
+    inputs: Mapping[str, JsonValue]
+    options: Mapping[str, JsonValue]
+    """Resource options that differ from Pulumi's defaults."""
+    dependencies: Sequence[str]
+    property_dependencies: Mapping[str, Sequence[str]]
+    """URNs that the value of an input comes from, by input."""
+    unknown_outputs: Sequence[str]
+    """Outputs that only the cloud can give."""
+
+
+class DocumentFinding(Args):
+    """One violation of a policy."""
+
+    policy: str
+    severity: Literal["critical", "high", "medium", "low", "unspecified"]
+    enforcement_level: Literal["mandatory", "advisory", "remediate", "disabled"]
+    resource: str
+    """URN of the resource, or an empty text where the whole stack violates."""
+    message: str
+
+
+class DocumentPolicies(Args):
+    """How many policies ran."""
+
+    checked: int
+    disabled: int
+
+
+class DocumentRange(Args):
+    """An amount at the minimum and at the maximum size of all pools."""
+
+    minimum: float
+    maximum: float
+
+
+class DocumentPool(Args):
+    """One node pool."""
+
+    name: str
+    instance_types: Sequence[str]
+    spot: bool
+    nodes: DocumentRange
+    vcpu: DocumentRange
+    memory_gib: DocumentRange
+    gpus: DocumentRange
+    pods: DocumentRange
+
+
+class DocumentAddresses(Args):
+    """The vSwitches of one role in one zone."""
+
+    role: Literal["nodes", "pods"]
+    zone: str
+    cidrs: Sequence[str]
+    available: int
+    """Addresses that the vSwitches can give away."""
+    needed: int
+    """Addresses that the declared scale needs in this zone."""
+
+
+class DocumentCapacity(Args):
+    """What the environment can hold."""
+
+    nodes: DocumentRange
+    vcpu: DocumentRange
+    memory_gib: DocumentRange
+    gpus: DocumentRange
+    pods: DocumentRange
+    serverless_pods: int
+    gpus_by_model: Mapping[str, DocumentRange]
+    pools: Sequence[DocumentPool]
+    addresses: Sequence[DocumentAddresses]
+    declared_nodes: int
+    declared_pods: int
+    survives_zone_loss: bool
+    unknown_instance_types: Sequence[str]
+
+
+class DocumentCostLine(Args):
+    """One line of the estimate, a month."""
+
+    resource: str
+    item: str
+    minimum: float | None
+    """None: no price."""
+    maximum: float | None
+    currency: str
+    note: str
+
+
+class DocumentCost(Args):
+    """The estimated cost of a month at list prices."""
+
+    price_date: str
+    """Date of the price book."""
+    complete: bool
+    """False: at least the totals; see the lines without amounts."""
+    totals: Mapping[str, DocumentRange]
+    """By currency; currencies are not converted."""
+    lines: Sequence[DocumentCostLine]
+
+
+class Document(Args):
+    """The preview of one environment."""
+
+    schema_version: Literal[1] = 1
+    environment: str
+    project: str
+    flavor: Literal["ack", "upstream"]
+    region: str
+    resources: Sequence[DocumentResource]
+    outputs: Mapping[str, JsonValue]
+    findings: Sequence[DocumentFinding]
+    policies: DocumentPolicies
+    capacity: DocumentCapacity
+    cost: DocumentCost
+
+    @property
+    def failed(self) -> bool:
+        """Whether a mandatory policy is violated."""
+        return any(finding.enforcement_level == "mandatory" for finding in self.findings)
+
+
+def declared(recording: Recording) -> list[Resource]:
+    """The recorded resources, as capacity and cost count them."""
+    regions = {
+        r.urn: str(r.inputs.get("region", "")) for r in recording.resources if r.type.startswith("pulumi:providers:")
+    }
+    return [
+        Resource(r.type, r.name, r.inputs, regions.get(r.provider.rpartition("::")[0], "")) for r in recording.resources
+    ]
+
+
+def build(
+    environment: Environment, recording: Recording, findings: Findings, *, unknown_outputs: bool = False
+) -> Document:
+    """Put a document together. unknown_outputs: list each resource's unknown outputs, which loads every SDK module."""
+    resources = declared(recording)
+    return Document(
+        environment=recording.stack,
+        project=recording.project,
+        flavor=environment.flavor,
+        region=environment.region if environment.flavor == "ack" else "",
+        resources=[_resource(r, unknown_outputs=unknown_outputs) for r in recording.resources],
+        outputs=recording.outputs,
+        findings=[
+            DocumentFinding.model_validate(
+                {
+                    "policy": f.policy,
+                    "severity": f.severity,
+                    "enforcement_level": f.level,
+                    "resource": f.resource,
+                    "message": f.message,
+                }
+            )
+            for f in findings.violations
+        ],
+        policies=DocumentPolicies(checked=findings.checked, disabled=findings.disabled),
+        capacity=_capacity(environment, resources),
+        cost=_cost(environment, recording.stack, resources),
+    )
+
+
+def _resource(recorded: Recorded, *, unknown_outputs: bool) -> DocumentResource:
+    return DocumentResource(
+        urn=recorded.urn,
+        type=recorded.type,
+        name=recorded.name,
+        custom=recorded.custom,
+        parent=recorded.parent,
+        provider=recorded.provider.rpartition("::")[0],
+        inputs=recorded.inputs,
+        options=_options(recorded.options),
+        dependencies=recorded.dependencies,
+        property_dependencies=recorded.property_dependencies,
+        unknown_outputs=_unknown_outputs(recorded) if unknown_outputs else (),
+    )
+
+
+def _options(options: Options) -> dict[str, Any]:
+    camel = {name: re.sub("_(.)", lambda m: m[1].upper(), name) for name in options.__dataclass_fields__}
+    values = {name: getattr(options, name) for name in camel}
+    return {camel[name]: list(value) if isinstance(value, tuple) else value for name, value in values.items() if value}
+
+
+def _unknown_outputs(recorded: Recorded) -> list[str]:
+    if not recorded.custom:
+        return []
+    return ["id", *sorted(_output_names(recorded.type) - set(recorded.inputs))]
+
+
+@functools.cache
+def _output_names(token: str) -> frozenset[str]:
+    """The output properties of a resource type, read from its SDK class."""
+    package, module, name = token.split(":")
+    if package == "pulumi":
+        return frozenset()
+    path = module.split("/")[0] if package == "alicloud" else module.split("/")[0].replace(".", "_")
+    modules = [f"pulumi_{package}.{path}", f"pulumi_{package}.{module.replace('/', '.').removesuffix('.k8s.io')}"]
+    for candidate in modules:
+        try:
+            cls = getattr(importlib.import_module(candidate), name)
+        except (ImportError, AttributeError):
+            continue
+        return frozenset(_types.resource_types(cls))
+    return frozenset()
+
+
+def _range(value: Range) -> DocumentRange:
+    return DocumentRange(minimum=value.minimum, maximum=value.maximum)
+
+
+def _capacity(environment: Environment, resources: Sequence[Resource]) -> DocumentCapacity:
+    total = total_capacity(resources)
+    network = environment.network
+    addresses: list[DocumentAddresses] = []
+    if network is not None:
+        plan = plan_network(network, environment.region)
+        roles: Iterable[Role] = ("pods", "nodes")
+        addresses = [
+            DocumentAddresses(
+                role=role,
+                zone=zone,
+                cidrs=[str(vswitch.cidr) for vswitch in plan.of(role, zone)],
+                available=plan.addresses(role, zone),
+                needed=plan.needed_per_zone[role],
+            )
+            for role in roles
+            for zone in network.zones
+        ]
+    pools: list[DocumentPool] = []
+    for resource in resources:
+        for pool in pool_sizes([resource]):
+            own = total_capacity([resource])
+            pools.append(
+                DocumentPool(
+                    name=pool.name.removesuffix("-pool"),
+                    instance_types=[*(t.name for t in pool.instance_types), *pool.unknown_types],
+                    spot=pool.spot,
+                    nodes=_range(own.nodes),
+                    vcpu=_range(own.vcpu),
+                    memory_gib=_range(own.memory_gib),
+                    gpus=_range(own.gpus),
+                    pods=_range(own.pods),
+                )
+            )
+    return DocumentCapacity(
+        nodes=_range(total.nodes),
+        vcpu=_range(total.vcpu),
+        memory_gib=_range(total.memory_gib),
+        gpus=_range(total.gpus),
+        pods=_range(total.pods),
+        serverless_pods=environment.serverless.maximum_pods,
+        gpus_by_model={model: _range(value) for model, value in total.gpus_by_model.items()},
+        pools=pools,
+        addresses=addresses,
+        declared_nodes=network.scale.nodes if network else 0,
+        declared_pods=network.scale.pods if network else 0,
+        survives_zone_loss=network.survive_zone_loss if network else False,
+        unknown_instance_types=total.unknown,
+    )
+
+
+def _cost(environment: Environment, stack: str, resources: Sequence[Resource]) -> DocumentCost:
+    cost = estimate(resources, catalog.price_book(), Usage(**usage_by_resource(environment, stack)))
+    return DocumentCost(
+        price_date=cost.date,
+        complete=cost.complete,
+        totals={currency: _range(total) for currency, total in cost.totals.items()},
+        lines=[
+            DocumentCostLine(
+                resource=line.resource,
+                item=line.item,
+                minimum=None if line.cost is None else round(line.cost.minimum, 2),
+                maximum=None if line.cost is None else round(line.cost.maximum, 2),
+                currency=line.currency,
+                note=line.note,
+            )
+            for line in cost.lines
+        ],
+    )

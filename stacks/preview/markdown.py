@@ -1,0 +1,129 @@
+"""The preview for a pull request: Markdown with what a reviewer needs first, the rest folded."""
+
+from collections.abc import Iterable, Sequence
+
+from .describe import counted, describe, short_type, span
+from .diff import Diff, summary
+from .document import Document
+
+MARKER = "<!-- ack-ai-blueprint preview -->"
+"""First line of every comment, by which the next run finds it."""
+
+
+def render(document: Document, diff: Diff | None = None) -> str:
+    """One environment as a section."""
+    mandatory = sum(finding.enforcement_level == "mandatory" for finding in document.findings)
+    mark = "❌" if mandatory else "✅"
+    parts = [f"## {mark} `{document.environment}`", "", *_facts(document, diff), ""]
+    if document.findings:
+        parts += _table(
+            ("Level", "Severity", "Policy", "Resource", "Finding"),
+            [
+                (
+                    f"**{f.enforcement_level}**" if f.enforcement_level == "mandatory" else f.enforcement_level,
+                    f.severity,
+                    f"`{f.policy}`",
+                    f.resource.rpartition("::")[2] or document.environment,
+                    f.message,
+                )
+                for f in document.findings
+            ],
+        )
+    if diff is not None and diff.changes:
+        parts += _table(
+            ("", "Resource", "Type", "Properties"),
+            [(c.action, f"`{c.name}`", short_type(c.type), "<br>".join(map(_code, c.lines()))) for c in diff.changes],
+        )
+    if document.capacity.pools:
+        parts += _folded("Node pools", _pools(document))
+    if document.cost.lines:
+        parts += _folded("Cost", _cost(document))
+    parts += _folded(f"All {len(document.resources)} resources", _resources(document))
+    return "\n".join(parts)
+
+
+def _facts(document: Document, diff: Diff | None) -> Iterable[str]:
+    custom = sum(resource.custom for resource in document.resources)
+    where = f"{document.flavor}, {document.region}" if document.region else document.flavor
+    yield f"- **Platform**: {where}, {custom} resources"
+    if diff is not None:
+        yield f"- **Against `{diff.base}`**: {summary(diff)}"
+    cost = document.cost
+    if cost.totals:
+        totals = " + ".join(f"{currency} {span(t.minimum, t.maximum)}" for currency, t in cost.totals.items())
+        before = ""
+        if diff is not None and diff.cost_before and diff.cost_before != cost.totals:
+            old = " + ".join(f"{currency} {span(t.minimum, t.maximum)}" for currency, t in diff.cost_before.items())
+            before = f" (before: {old})"
+        at_least = "" if cost.complete else "at least "
+        yield f"- **Monthly cost**: {at_least}{totals}{before}, list prices of {cost.price_date}"
+    policies = document.policies
+    yield f"- **Policies**: {policies.checked} checked, {policies.disabled} disabled, {len(document.findings)} findings"
+
+
+def _pools(document: Document) -> list[str]:
+    return _table(
+        ("Pool", "Instance types", "Nodes", "vCPU", "Memory GiB", "GPUs", "Pods"),
+        [
+            (
+                pool.name + (" (spot)" if pool.spot else ""),
+                " or ".join(pool.instance_types),
+                *(span(r.minimum, r.maximum) for r in (pool.nodes, pool.vcpu, pool.memory_gib, pool.gpus, pool.pods)),
+            )
+            for pool in document.capacity.pools
+        ],
+    )
+
+
+def _cost(document: Document) -> list[str]:
+    return _table(
+        ("Resource", "Item", "Minimum", "Maximum", "Currency", "Note"),
+        [
+            (
+                line.resource,
+                line.item,
+                "no price" if line.minimum is None else f"{line.minimum:,.2f}",
+                "no price" if line.maximum is None else f"{line.maximum:,.2f}",
+                line.currency,
+                line.note,
+            )
+            for line in document.cost.lines
+        ],
+    )
+
+
+def _resources(document: Document) -> list[str]:
+    lines: list[str] = []
+    for component in (resource for resource in document.resources if not resource.parent):
+        lines.append(f"- `{component.name}` {short_type(component.type)}")
+        silent: list[str] = []
+        for child in (resource for resource in document.resources if resource.parent == component.urn):
+            text = describe(child.type, child.inputs)
+            if text:
+                lines.append(f"  - `{child.name}` {short_type(child.type)}: {_escaped(text)}")
+            else:
+                silent.append(short_type(child.type).rpartition(".")[2])
+        if silent:
+            lines.append(f"  - {counted(silent)}")
+    return [*lines, ""]
+
+
+def _folded(title: str, body: Sequence[str]) -> list[str]:
+    return [f"<details><summary>{title}</summary>", "", *body, "</details>", ""]
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [
+        "| " + " | ".join(headings) + " |",
+        "|" + "---|" * len(headings),
+        *("| " + " | ".join(map(_escaped, row)) + " |" for row in rows),
+        "",
+    ]
+
+
+def _code(text: str) -> str:
+    return f"<code>{text}</code>"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")

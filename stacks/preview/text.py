@@ -1,0 +1,204 @@
+"""The preview for people: a tree, tables and a summary on a terminal, or plain text when piped."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from .describe import counted, describe, short_type, span
+from .diff import Diff, summary
+from .document import Document, DocumentRange, DocumentResource
+
+LEVEL_STYLES = {"mandatory": "bold red", "advisory": "yellow"}
+PIPED_WIDTH = 120
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console without colour codes, and with a fixed width, where the output is not a terminal."""
+    plain = Console(stderr=stderr, highlight=False)
+    return plain if plain.is_terminal else Console(stderr=stderr, highlight=False, width=PIPED_WIDTH, no_color=True)
+
+
+def render(document: Document, diff: Diff | None = None) -> RenderableType:
+    """Everything that a document says, the summary last so that it stays in sight."""
+    parts: list[RenderableType] = [_title(document), "", _tree(document)]
+    for heading, part in (
+        ("Addresses", _addresses(document)),
+        ("Node pools", _pools(document)),
+        ("Estimated monthly cost", _cost(document)),
+        ("Policies", _findings(document)),
+        ("Outputs", _outputs(document)),
+        ("Changes", None if diff is None else _changes(diff)),
+    ):
+        if part is not None:
+            parts += ["", Text(heading, style="bold"), part]
+    return Group(*parts, "", _summary(document, diff))
+
+
+def _title(document: Document) -> Text:
+    where = document.region or "any Kubernetes"
+    return Text(f"Preview of {document.environment} ({document.flavor}, {where})", style="bold")
+
+
+def _tree(document: Document) -> Tree:
+    root = Tree(f"{document.project}-{document.environment}")
+    children: dict[str, list[DocumentResource]] = {}
+    for resource in document.resources:
+        children.setdefault(resource.parent, []).append(resource)
+
+    def add(branch: Tree, parent: str) -> None:
+        silent: list[str] = []
+        for resource in children.get(parent, []):
+            text = describe(resource.type, resource.inputs)
+            if resource.custom and not text:
+                silent.append(short_type(resource.type).rpartition(".")[2])
+                continue
+            protected = " [dim]protected[/dim]" if resource.options.get("protect") and not resource.custom else ""
+            label = f"[green]+[/green] [cyan]{escape(resource.name)}[/cyan] {short_type(resource.type)}"
+            add(branch.add(f"{label}{protected}" + (f" [dim]{escape(text)}[/dim]" if text else "")), resource.urn)
+        if silent:
+            branch.add(f"[green]+[/green] {counted(silent)}")
+
+    add(root, "")
+    return root
+
+
+def _table(*columns: str, numbers: Sequence[int] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index in numbers else "left")
+    return table
+
+
+def _range(value: DocumentRange) -> str:
+    return span(value.minimum, value.maximum)
+
+
+def _addresses(document: Document) -> RenderableType | None:
+    capacity = document.capacity
+    if not capacity.addresses:
+        return None
+    table = _table("role", "zone", "vSwitches", "available", "needed", numbers=(3, 4))
+    for row in capacity.addresses:
+        table.add_row(row.role, row.zone, ", ".join(row.cidrs), f"{row.available:,}", f"{row.needed:,}")
+    zones = len({row.zone for row in capacity.addresses})
+    spread = f"{zones - 1} of {zones} zones, one may be lost" if capacity.survives_zone_loss else f"{zones} zones"
+    return Group(table, _arithmetic(document, spread))
+
+
+def _arithmetic(document: Document, spread: str) -> str:
+    capacity = document.capacity
+    lines = []
+    needs = {row.role: row.needed for row in capacity.addresses}
+    on_nodes = capacity.pods.maximum
+    lines.append(
+        f"Pods: {on_nodes:,.0f} on nodes + {capacity.serverless_pods:,} serverless = "
+        f"{on_nodes + capacity.serverless_pods:,.0f}, declared {capacity.declared_pods:,} over {spread}: "
+        f"{needs.get('pods', 0):,} a zone."
+    )
+    lines.append(
+        f"Nodes: {capacity.nodes.maximum:,.0f}, declared {capacity.declared_nodes:,} over {spread}: "
+        f"{needs.get('nodes', 0):,} a zone."
+    )
+    return "\n".join(lines)
+
+
+def _pools(document: Document) -> RenderableType | None:
+    capacity = document.capacity
+    if not capacity.pools:
+        return None
+    table = _table("pool", "instance types", "nodes", "vCPU", "memory GiB", "GPUs", "pods", numbers=(2, 3, 4, 5, 6))
+    for pool in capacity.pools:
+        types = " or ".join(pool.instance_types) + (" (spot)" if pool.spot else "")
+        amounts = (pool.nodes, pool.vcpu, pool.memory_gib, pool.gpus, pool.pods)
+        table.add_row(pool.name, types, *map(_range, amounts))
+    totals = (capacity.nodes, capacity.vcpu, capacity.memory_gib, capacity.gpus, capacity.pods)
+    table.add_row("total", "", *map(_range, totals), style="bold")
+    models = ", ".join(f"{_range(value)} {model}" for model, value in capacity.gpus_by_model.items())
+    notes = [f"GPUs: {models}."] if models else []
+    if capacity.serverless_pods:
+        notes.append(f"Serverless: up to {capacity.serverless_pods:,} pods more.")
+    if capacity.unknown_instance_types:
+        notes.append(f"Not counted, not in the catalog: {', '.join(capacity.unknown_instance_types)}.")
+    return Group(table, *notes)
+
+
+def _cost(document: Document) -> RenderableType | None:
+    cost = document.cost
+    if not cost.lines:
+        return None
+    table = _table("resource", "item", "minimum", "maximum", "", "", numbers=(2, 3))
+    for line in cost.lines:
+        if line.minimum is None or line.maximum is None:
+            table.add_row(line.resource, line.item, "no price", "no price", "", line.note, style="yellow")
+        else:
+            table.add_row(line.resource, line.item, _money(line.minimum), _money(line.maximum), line.currency, line.note)
+    at_least = "" if cost.complete else "at least"
+    for currency, total in cost.totals.items():
+        table.add_row("total", at_least, _money(total.minimum), _money(total.maximum), currency, "", style="bold")
+    note = f"List prices of {cost.price_date}, pay-as-you-go; minimum and maximum size of all pools; no conversion of currencies."
+    return Group(table, note)
+
+
+def _money(amount: float) -> str:
+    return f"{amount:,.0f}" if amount >= 100 else f"{amount:,.2f}"
+
+
+def _findings(document: Document) -> RenderableType:
+    policies = document.policies
+    counts = f"{policies.checked} policies checked, {policies.disabled} disabled"
+    if not document.findings:
+        return f"{counts}: no findings"
+    table = _table("level", "severity", "policy", "resource", "")
+    for finding in document.findings:
+        style = LEVEL_STYLES.get(finding.enforcement_level, "")
+        resource = finding.resource.rpartition("::")[2] or document.environment
+        level = Text(finding.enforcement_level, style=style)
+        table.add_row(level, finding.severity, finding.policy, resource, escape(finding.message))
+    return Group(f"{counts}:", table)
+
+
+def _outputs(document: Document) -> RenderableType | None:
+    if not document.outputs:
+        return None
+    table = _table("output", "value")
+    for name, value in document.outputs.items():
+        table.add_row(name, escape(_output(value)))
+    return table
+
+
+def _output(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_output(item)}" for name, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_output, value))
+    return str(value)
+
+
+def _changes(diff: Diff) -> RenderableType:
+    if not diff.changes:
+        return f"none against {diff.base}"
+    signs = {"added": "[green]+[/green]", "removed": "[red]-[/red]", "changed": "[yellow]~[/yellow]", "replaced": "[magenta]+-[/magenta]"}
+    table = _table("", "resource", "type", "")
+    for change in diff.changes:
+        table.add_row(signs[change.action], change.name, short_type(change.type), escape("\n".join(change.lines())))
+    return Group(f"against {diff.base}:", table)
+
+
+def _summary(document: Document, diff: Diff | None) -> Text:
+    custom = sum(resource.custom for resource in document.resources)
+    components = len(document.resources) - custom
+    parts = [f"{custom} resources in {components} components"]
+    if diff is not None:
+        parts.append(summary(diff))
+    cost = document.cost
+    if cost.totals:
+        totals = " + ".join(f"{currency} {span(t.minimum, t.maximum)}" for currency, t in cost.totals.items())
+        parts.append(f"{'' if cost.complete else 'at least '}{totals} a month")
+    mandatory = sum(finding.enforcement_level == "mandatory" for finding in document.findings)
+    advisory = len(document.findings) - mandatory
+    parts.append(f"{mandatory} mandatory and {advisory} advisory findings")
+    return Text(f"{document.environment}: {'; '.join(parts)}", style="bold red" if mandatory else "bold green")
