@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 LOCKED := $(PIP) --require-hashes --no-compile
+RESOLVE := $(BIN)/uv pip compile --quiet --upgrade --no-header --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url
 
 # The first interpreter that is Python 3.11 or later and can make virtual environments.
 PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
@@ -49,10 +51,9 @@ prices: $(VENV)/test ## Refresh the price book with your credentials: make price
 	@$(BIN)/python -m components.catalog.refresh $(REGION)
 
 lock: $(VENV)/check ## Resolve the dependencies anew into requirements/
-	@for set in "runtime --extra stacks" "test --group test" "check --group check"; do set -- $$set; \
-		$(BIN)/uv pip compile --quiet --no-header --universal --python-version 3.11 --generate-hashes \
-			--no-emit-index-url --constraint requirements/runtime.in --upgrade $$2 $$3 \
-			--output-file requirements/$$1.txt pyproject.toml; done
+	@$(RESOLVE) --extra stacks --output-file requirements/runtime.txt pyproject.toml
+	@$(RESOLVE) --group test --constraint requirements/runtime.txt --output-file requirements/test.txt pyproject.toml
+	@$(RESOLVE) --group check --constraint requirements/runtime.txt --output-file requirements/check.txt pyproject.toml
 
 clean: ## Remove everything that was made
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .coverage dist

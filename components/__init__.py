@@ -1,7 +1,7 @@
 """Components of a data and AI platform on Alibaba Cloud ACK.
 
-Published as `ack_ai_blueprint`; import a component from here (`from ack_ai_blueprint import Network`) or from its module.
-The modules load when they are first used.
+Published as `ack_ai_blueprint`; import a component from here (`from ack_ai_blueprint import Network`) or from its
+module. The modules load when they are first used.
 """
 
 import importlib

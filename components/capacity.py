@@ -1,7 +1,7 @@
 """What declared resources add up to: nodes, vCPU, memory, GPUs, pods and addresses.
 
-Works on resources as an engine or a recorded program shows them (type token and camelCase inputs), so that a preview and
-a policy count alike, in any program.
+Works on resources as an engine or a recorded program shows them (type token and camelCase inputs), so that a preview
+and a policy count alike, in any program.
 """
 
 from collections.abc import Iterable, Mapping
@@ -71,22 +71,21 @@ class Capacity:
 def pool_size(resource: Resource) -> PoolSize:
     """The bounds of a node pool, from its inputs only."""
     inputs = resource.inputs
-    scaling = inputs.get("scalingConfig") if "scalingConfig" in inputs else None
+    scaling = inputs.get("scalingConfig")
     if scaling and scaling.get("enable"):
         minimum, maximum = int(scaling["minSize"]), int(scaling["maxSize"])
     else:
-        minimum = maximum = int(inputs["desiredSize"]) if "desiredSize" in inputs else 0
-    names = list(inputs["instanceTypes"]) if "instanceTypes" in inputs else []
+        minimum = maximum = int(inputs.get("desiredSize") or 0)
+    names = list(inputs.get("instanceTypes") or ())
     known = catalog.instance_types()
-    kubelet = inputs.get("kubeletConfiguration") if "kubeletConfiguration" in inputs else None
-    strategy = inputs.get("spotStrategy") if "spotStrategy" in inputs else None
+    kubelet = inputs.get("kubeletConfiguration")
     return PoolSize(
         name=resource.name,
         minimum=minimum,
         maximum=maximum,
         instance_types=tuple(known[name] for name in names if name in known),
         unknown_types=tuple(name for name in names if name not in known),
-        spot=strategy not in (None, "NoSpot"),
+        spot=inputs.get("spotStrategy", "NoSpot") != "NoSpot",
         max_pods=int(kubelet["maxPods"]) if kubelet and "maxPods" in kubelet else None,
     )
 

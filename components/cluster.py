@@ -11,10 +11,18 @@ import pulumi_alicloud as alicloud
 from pydantic import Field
 
 from . import catalog
-from .inputs import Args, Problem, one_of, parse_cidr, require_valid
+from .inputs import Args, Problem, minor_version, one_of, parse_cidr, require_valid
 
 ControlPlaneLog = Literal[
-    "apiserver", "kcm", "scheduler", "ccm", "controlplane-events", "alb", "cluster-autoscaler", "ack-goatscaler", "kuberay-operator"
+    "apiserver",
+    "kcm",
+    "scheduler",
+    "ccm",
+    "controlplane-events",
+    "alb",
+    "cluster-autoscaler",
+    "ack-goatscaler",
+    "kuberay-operator",
 ]
 Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
@@ -65,7 +73,9 @@ class ClusterArgs(Args):
     version: str = catalog.kubernetes_versions().default
     """Kubernetes version, `x.y.z-aliyun.n`. Raise it to upgrade; ACK has no way back."""
 
-    spec: Literal["ack.standard", "ack.pro.small", "ack.pro.xlarge", "ack.pro.2xlarge", "ack.pro.4xlarge"] = "ack.pro.small"
+    spec: Literal["ack.standard", "ack.pro.small", "ack.pro.xlarge", "ack.pro.2xlarge", "ack.pro.4xlarge"] = (
+        "ack.pro.small"
+    )
     """Cluster specification. Serverless overflow and ResourcePolicy need a Pro specification."""
 
     service_cidr: str = "172.20.0.0/16"
@@ -109,20 +119,22 @@ def cluster_problems(args: ClusterArgs) -> list[Problem]:
     """What is wrong with a cluster, besides the types of its arguments."""
     problems: list[Problem] = []
     minors = catalog.kubernetes_versions().minors
-    match = re.fullmatch(r"(\d+\.\d+)\.\d+-aliyun\.\d+", args.version)
-    if match is None:
+    minor = minor_version(args.version)
+    if minor is None or not re.fullmatch(r"\d+\.\d+\.\d+-aliyun\.\d+", args.version):
         problems.append(Problem("version", args.version, "not of the form x.y.z-aliyun.n, such as 1.35.7-aliyun.1"))
-    elif match[1] not in minors:
+    elif "{}.{}".format(*minor) not in minors:
         allowed = ", ".join(f"{minor} (until {end})" for minor, end in minors.items())
         problems.append(Problem("version", args.version, f"not a version that ACK supports; allowed: {allowed}"))
-    elif args.proxy_mode == "nftables" and _minor(match[1]) < (1, 35):
+    elif args.proxy_mode == "nftables" and minor < (1, 35):
         problems.append(Problem("proxyMode", args.proxy_mode, "needs Kubernetes 1.35 or later"))
     if parse_cidr(args.service_cidr) is None:
         problems.append(Problem("serviceCidr", args.service_cidr, "not an IPv4 CIDR block without host bits"))
     try:
         ZoneInfo(args.timezone)
     except (ZoneInfoNotFoundError, ValueError):
-        problems.append(Problem("timezone", args.timezone, one_of(args.timezone, available_timezones(), "an IANA time zone")))
+        problems.append(
+            Problem("timezone", args.timezone, one_of(args.timezone, available_timezones(), "an IANA time zone"))
+        )
     return problems
 
 
@@ -172,9 +184,10 @@ class Cluster(pulumi.ComponentResource):
     ) -> None:
         """Register the cluster.
 
-        name: the cluster's name, unique in the account, and prefix of the log project's name, unique over all of Alibaba
-        Cloud; vswitch_ids: of control plane and nodes; pod_vswitch_ids: of pods; encryption_key_id: KMS key for Secrets,
-        required with `secret_encryption`. Raises `InvalidInput` with all problems before anything is registered.
+        name: the cluster's name, unique in the account, and prefix of the log project's name, unique over all of
+        Alibaba Cloud; vswitch_ids: of control plane and nodes; pod_vswitch_ids: of pods; encryption_key_id: KMS key for
+        Secrets, required with `secret_encryption`. Raises `InvalidInput` with all problems before anything is
+        registered.
         """
         problems = cluster_problems(args)
         if args.secret_encryption and encryption_key_id is None:
@@ -267,8 +280,3 @@ def _maintenance_time(args: ClusterArgs) -> str:
     # The date only anchors the offset; ACK reads the time of day.
     hour, minute = map(int, args.maintenance_window.start.split(":"))
     return datetime(2026, 1, 1, hour, minute, tzinfo=ZoneInfo(args.timezone)).isoformat()
-
-
-def _minor(version: str) -> tuple[int, int]:
-    major, minor = version.split(".")
-    return int(major), int(minor)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .capacity import NODE_POOL, PoolSize, Range, Resource, pool_size
-from .catalog import HOURS_PER_MONTH, InstanceType, Price, PriceBook
+from .catalog import HOURS_PER_MONTH, Price, PriceBook
 
 DAYS_PER_MONTH = HOURS_PER_MONTH / 24
 
@@ -107,7 +107,9 @@ def _cluster(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[Cost
         yield _line(resource, book.find(item, resource.region), item, _month(HOURS_PER_MONTH))
     if usage.serverless_vcpu_hours is not None:
         item = "acs.general-purpose.default.vcpu"
-        yield _line(resource, book.find(item, resource.region), item, _month(usage.serverless_vcpu_hours), "expected use")
+        yield _line(
+            resource, book.find(item, resource.region), item, _month(usage.serverless_vcpu_hours), "expected use"
+        )
     if usage.serverless_memory_gib_hours is not None:
         item = "acs.general-purpose.default.memory"
         amount = _month(usage.serverless_memory_gib_hours)
@@ -123,7 +125,9 @@ def _eip(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine
     item = "eip.configuration"
     yield _line(resource, book.find(item, resource.region), item, _month(HOURS_PER_MONTH))
     if usage.egress_gb is not None:
-        yield _line(resource, book.find("eip.traffic", resource.region), "eip.traffic", _month(usage.egress_gb), "expected use")
+        yield _line(
+            resource, book.find("eip.traffic", resource.region), "eip.traffic", _month(usage.egress_gb), "expected use"
+        )
 
 
 def _bucket(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:

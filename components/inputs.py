@@ -2,6 +2,7 @@
 
 import difflib
 import ipaddress
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -81,9 +82,15 @@ def one_of(value: str, allowed: Iterable[str], what: str) -> str:
     return f"not {what} (the catalog has {len(choices)}, such as {', '.join(choices[:3])})"
 
 
+def minor_version(version: str) -> tuple[int, int] | None:
+    """Major and minor of a version such as `1.35.7-aliyun.1`, or None if it starts otherwise."""
+    match = re.match(r"(\d+)\.(\d+)(?!\d)", version)
+    return (int(match[1]), int(match[2])) if match else None
+
+
 def parse_cidr(text: str) -> IPv4Network | None:
-    """The IPv4 network that a CIDR block names, or None if it is malformed or has host bits set."""
+    """The IPv4 network that a CIDR block names, or None if it is malformed, has no prefix, or has host bits set."""
     try:
-        return IPv4Network(text)
+        return IPv4Network(text) if "/" in text else None
     except ValueError:
         return None

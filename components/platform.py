@@ -15,7 +15,7 @@ import pulumi_kubernetes as kubernetes
 from pydantic import JsonValue
 
 from . import catalog
-from .inputs import Args, InvalidInput, Problem, one_of
+from .inputs import Args, InvalidInput, Problem, minor_version, one_of
 
 Flavor = Literal["ack", "upstream"]
 
@@ -64,14 +64,16 @@ def plan_systems(
     known = catalog.systems()
     enabled = {name: args for name, args in systems.items() if args.enabled}
     problems = [
-        problem for name, args in systems.items() for problem in _problems(name, args, enabled, flavor, kubernetes_version)
+        problem
+        for name, args in systems.items()
+        for problem in _problems(name, args, enabled, flavor, kubernetes_version)
     ]
     owners: dict[str, str] = {}
     for name in enabled:
         for definition in known.get(name, {}).get("definitions", ()):
             owner = owners.setdefault(definition, name)
             if owner != name and owner not in known[name].get("conflicts", ()):
-                problems.append(Problem(name, True, f"brings the resource definition {definition}, which {owner} owns"))
+                problems.append(Problem(name, None, f"brings the resource definition {definition}, which {owner} owns"))
     if problems:
         raise InvalidInput(problems)
     order = graphlib.TopologicalSorter({name: known[name].get("requires", ()) for name in enabled}).static_order()
@@ -83,7 +85,7 @@ def _problems(
 ) -> Iterator[Problem]:
     known = catalog.systems()
     if name not in known:
-        yield Problem(name, name, one_of(name, known, "a system of the catalog"))
+        yield Problem(name, None, one_of(name, known, "a system of the catalog"))
         return
     if not args.enabled:
         users = [other for other in enabled if other in known and name in known[other].get("requires", ())]
@@ -92,20 +94,20 @@ def _problems(
         return
     entry = known[name]
     if flavor not in entry:
-        yield Problem(name, True, f"has no {flavor} form; switch it off with enabled: false")
+        yield Problem(name, None, f"has no {flavor} form; switch it off with enabled: false")
     for other in entry.get("conflicts", ()):
         if other in enabled and name < other:
-            yield Problem(name, True, f"cannot run beside {other}; switch one of them off")
+            yield Problem(name, None, f"cannot run beside {other}; switch one of them off")
     for required in entry.get("requires", ()):
         if required not in enabled:
-            yield Problem(name, True, f"needs {required}, which is not enabled")
+            yield Problem(name, None, f"needs {required}, which is not enabled")
     window = entry.get("kubernetes", {})
-    if version is not None:
-        minor = _minor(version)
-        if "minimum" in window and minor < _minor(window["minimum"]):
-            yield Problem(name, version, f"needs Kubernetes {window['minimum']} or later")
-        if "maximum" in window and minor > _minor(window["maximum"]):
-            yield Problem(name, version, f"is tested up to Kubernetes {window['maximum']}")
+    minor = minor_version(version) if version else None
+    lowest, highest = (minor_version(window.get(bound, "")) for bound in ("minimum", "maximum"))
+    if minor and lowest and minor < lowest:
+        yield Problem(name, None, f"needs Kubernetes {window['minimum']} or later, not {version}")
+    if minor and highest and minor > highest:
+        yield Problem(name, None, f"is tested up to Kubernetes {window['maximum']}, not with {version}")
 
 
 def _plan(name: str, args: SystemArgs, flavor: Flavor) -> SystemPlan:
@@ -124,11 +126,6 @@ def _plan(name: str, args: SystemArgs, flavor: Flavor) -> SystemPlan:
         definitions=entry.get("definitions", ()),
         cleanup_cloud_resources=form.get("cleanupCloudResources", False),
     )
-
-
-def _minor(version: str) -> tuple[int, int]:
-    major, minor, *_ = version.split(".")
-    return int(major), int(minor)
 
 
 class Platform(pulumi.ComponentResource):
@@ -161,8 +158,8 @@ class Platform(pulumi.ComponentResource):
     ) -> None:
         """Plan the systems and register them.
 
-        cluster_id: the ACK cluster, required with flavor `ack`; deleted_with: the cluster's resource, whose end makes the
-        removal of each add-on needless. Raises `InvalidInput` with all problems before anything is registered.
+        cluster_id: the ACK cluster, required with flavor `ack`; deleted_with: the cluster's resource, whose end makes
+        the removal of each add-on needless. Raises `InvalidInput` with all problems before anything is registered.
         """
         self.plan = plan_systems(systems, flavor, kubernetes_version)
         if flavor == "ack" and cluster_id is None:
@@ -194,7 +191,9 @@ class Platform(pulumi.ComponentResource):
                     name=system.package,
                     version=system.version,
                     # Compact and sorted, or every preview shows a change.
-                    config=json.dumps(dict(system.values), separators=(",", ":"), sort_keys=True) if system.values else None,
+                    config=json.dumps(dict(system.values), separators=(",", ":"), sort_keys=True)
+                    if system.values
+                    else None,
                     cleanup_cloud_resources=True if cleans_up else None,
                     # An add-on that made cloud resources must be removed while the cluster still runs.
                     opts=pulumi.ResourceOptions(

@@ -52,8 +52,10 @@ def bucket_problems(name: str, args: BucketArgs) -> list[Problem]:
         problems.append(
             Problem("", name, "not a bucket name: 3 to 63 lowercase letters, digits and hyphens, no hyphen at an end")
         )
-    if args.expire_old_versions_after_days is not None and not args.versioning and (
-        "expire_old_versions_after_days" in args.model_fields_set
+    if (
+        args.expire_old_versions_after_days is not None
+        and not args.versioning
+        and ("expire_old_versions_after_days" in args.model_fields_set)
     ):
         problems.append(
             Problem(
@@ -84,9 +86,9 @@ def tls_only_policy(bucket: str) -> str:
 class Bucket(pulumi.ComponentResource):
     """An OSS bucket that is versioned, encrypted, private and reachable over TLS only.
 
-    Versioning, encryption, lifecycle and logging are inline properties of the bucket. Bucket policy, public access block
-    and TLS versions exist only as resources of their own; the bucket ignores `policy` and `acl`, since it would
-    otherwise undo the separate resource at the next refresh.
+    Versioning, encryption, lifecycle and logging are inline properties of the bucket. Bucket policy, public access
+    block and TLS versions are resources of their own; the bucket ignores `policy` and `acl`, since it would otherwise
+    undo the separate resource at the next refresh.
 
     Example:
 
@@ -155,8 +157,8 @@ class Bucket(pulumi.ComponentResource):
 
 
 def _lifecycle_rules(args: BucketArgs) -> list[alicloud.oss.BucketLifecycleRuleArgs]:
-    # One rule for the whole bucket: OSS refuses two rules with the same action and overlapping prefixes, and an expiration
-    # by days together with the removal of expired delete markers.
+    # One rule for the whole bucket: rules with the same action and overlapping prefixes need a switch of their own. An
+    # expiration is either by days or of expired delete markers.
     rule = alicloud.oss.BucketLifecycleRuleArgs(id="whole-bucket", enabled=True, prefix="")
     if args.abort_uploads_after_days is not None:
         rule.abort_multipart_uploads = [

@@ -1,4 +1,7 @@
-"""The policy pack, as `pulumi preview --policy-pack policies` runs it. Building it starts a server, so nothing else is here."""
+"""The policy pack, as `pulumi preview --policy-pack policies` runs it.
+
+Building it starts a server and blocks, so nothing else is here.
+"""
 
 from pulumi_policy import EnforcementLevel, PolicyPack
 

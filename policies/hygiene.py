@@ -31,10 +31,10 @@ def _required_tags(args: ResourceValidationArgs, report: ReportViolation) -> Non
     if args.resource_type not in TAGGED:
         args.not_applicable("takes no tags, or costs nothing")
     required: list[str] = list(args.get_config().get("tags") or DEFAULT_TAGS)
-    present = args.props["tags"] if "tags" in args.props else None
+    present = args.props.get("tags")
     missing = [tag for tag in required if tag not in (present or {})]
     if missing:
-        report(f"The tags {', '.join(missing)} are missing. Add them under `tags`.")
+        report(f"The tags {', '.join(missing)} are missing. Add them under `tags`.", args.urn)
 
 
 required_tags = ResourceValidationPolicy(

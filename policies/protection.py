@@ -24,13 +24,16 @@ def _deletion_protection(args: ResourceValidationArgs, report: ReportViolation) 
     if kind not in PROTECTED_VALUES and kind not in RETAINED:
         args.not_applicable("needs no protection")
     if kind in PROTECTED_VALUES:
-        value = args.props["deletionProtection"] if "deletionProtection" in args.props else None
+        value = args.props.get("deletionProtection")
         if value not in PROTECTED_VALUES[kind]:
-            report("Deletion protection is off. Switch it on; in an environment of this project, set protection: true.")
+            report("Deletion protection is off. Switch it on; in an environment, set protection: true.", args.urn)
     elif not args.opts.protect:
-        report("The resource is not protected. Set the resource option `protect`; in an environment of this project, set protection: true.")
+        report(
+            "The resource is not protected. Set the option `protect`; in an environment, set protection: true.",
+            args.urn,
+        )
     if kind == "alicloud:oss/bucket:Bucket" and "forceDestroy" in args.props and args.props["forceDestroy"]:
-        report("Destroying the bucket deletes its objects. Set forceDestroy to false.")
+        report("Destroying the bucket deletes its objects. Set forceDestroy to false.", args.urn)
 
 
 deletion_protection = ResourceValidationPolicy(

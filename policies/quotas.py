@@ -33,17 +33,20 @@ def _region(resource: PolicyResource) -> str:
     return str(provider.props["region"]) if provider is not None and "region" in provider.props else ""
 
 
-def _within(what: str, unit: str, amount: Callable[[Capacity], Range]) -> Callable[[StackValidationArgs, ReportViolation], None]:
+def _within(
+    what: str, unit: str, amount: Callable[[Capacity], Range]
+) -> Callable[[StackValidationArgs, ReportViolation], None]:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        maximum = args.get_config().get("maximum")
+        maximum: float | None = args.get_config().get("maximum")
         if maximum is None:
             args.not_applicable("no quota is set")
-        capacity = total_capacity(declared(args))
-        most = amount(capacity).maximum
+            return
+        most = amount(total_capacity(declared(args))).maximum
         if most > maximum:
             report(
                 f"The node pools can grow to {most:,.0f} {unit}, the quota is {maximum:,.0f}. "
-                f"Lower the pools' maximum sizes or raise the quota for {what}."
+                f"Lower the pools' maximum sizes or raise the quota for {what}.",
+                None,
             )
 
     return validate
@@ -93,8 +96,10 @@ def _monthly_cost(args: StackValidationArgs, report: ReportViolation) -> None:
         total = cost.totals.get(currency, Range())
         if total.maximum > limit:
             report(
-                f"The estimated monthly cost at full scale-out is {at_least}{currency} {total.maximum:,.0f}, the budget is "
-                f"{currency} {limit:,.0f} (list prices of {cost.date}). Lower the pools' maximum sizes or raise the budget."
+                f"The estimated monthly cost at full scale-out is {at_least}{currency} {total.maximum:,.0f}, the budget "
+                f"is {currency} {limit:,.0f} (list prices of {cost.date}). Lower the pools' maximum sizes "
+                "or raise the budget.",
+                None,
             )
 
 
@@ -126,7 +131,7 @@ def _instance_family(args: ResourceValidationArgs, report: ReportViolation) -> N
         # ecs.g8i.4xlarge and ecs.gn7i-c8g1.2xlarge: the family stands before the first dot or hyphen after "ecs."
         family = name.removeprefix("ecs.").split(".")[0].split("-")[0]
         if family not in families:
-            report(f"{name} is of family {family}, which is not allowed. Use one of: {', '.join(families)}.")
+            report(f"{name} is of family {family}, which is not allowed. Use one of: {', '.join(families)}.", args.urn)
 
 
 instance_family_allowed = ResourceValidationPolicy(
@@ -149,7 +154,10 @@ def _region_allowed(args: StackValidationArgs, report: ReportViolation) -> None:
     for resource in args.resources:
         region = _region(resource) or _zone_region(resource.props)
         if region and region not in regions and not resource.resource_type.startswith("pulumi:"):
-            report(f"{resource.name} lies in {region}, which is not allowed. Use one of: {', '.join(regions)}.", resource.urn)
+            report(
+                f"{resource.name} lies in {region}, which is not allowed. Use one of: {', '.join(regions)}.",
+                resource.urn,
+            )
 
 
 def _zone_region(props: Mapping[str, Any]) -> str:

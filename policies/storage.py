@@ -27,7 +27,7 @@ def _versioning(args: StackValidationArgs, report: ReportViolation) -> None:
         for target in resource.property_dependencies.get("bucket", ())
     }
     for bucket in buckets:
-        inline = bucket.props["versioning"] if "versioning" in bucket.props else None
+        inline = bucket.props.get("versioning")
         if bucket.urn not in split and (inline is None or inline["status"] != "Enabled"):
             report("The bucket does not keep earlier versions. Set versioning to Enabled.", bucket.urn)
 
@@ -43,9 +43,9 @@ bucket_versioning = StackValidationPolicy(
 def _not_public(args: ResourceValidationArgs, report: ReportViolation) -> None:
     if args.resource_type not in (BUCKET, BUCKET_ACL):
         args.not_applicable("not a bucket")
-    acl = args.props["acl"] if "acl" in args.props else None
+    acl = args.props.get("acl")
     if acl in ("public-read", "public-read-write"):
-        report(f"The bucket's ACL is {acl}: everybody can reach its objects. Use private.")
+        report(f"The bucket's ACL is {acl}: everybody can reach its objects. Use private.", args.urn)
 
 
 bucket_not_public = ResourceValidationPolicy(

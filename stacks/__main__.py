@@ -13,7 +13,7 @@ except InvalidEnvironment as invalid:
     raise pulumi.RunError(str(invalid)) from None
 if environment.prefix == "acme" and not pulumi.runtime.is_dry_run() and environment.flavor == "ack":
     raise pulumi.RunError(
-        "prefix = \"acme\": this is the example's. Bucket and log project names are unique over all of Alibaba Cloud, "
+        'prefix = "acme": this is the example\'s. Bucket and log project names are unique over all of Alibaba Cloud, '
         "so choose your own: pulumi config set ack-ai-blueprint:prefix <name>"
     )
 for name, value in deploy(environment, stack).items():

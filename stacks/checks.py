@@ -20,7 +20,9 @@ CLOUD_SECTIONS = ("region", "network", "cluster", "nodePools", "serverless", "en
 def check(environment: Environment, stack: str) -> list[Problem]:
     """All problems of an environment whose values have the right types."""
     problems = [*_policy_problems(environment)]
-    problems += _caught("systems", lambda: plan_systems(environment.systems, environment.flavor, kubernetes_version(environment)))
+    problems += _caught(
+        "systems", lambda: plan_systems(environment.systems, environment.flavor, kubernetes_version(environment))
+    )
     if environment.flavor == "upstream":
         return [*problems, *_upstream_problems(environment)]
     pools: dict[str, NodePoolPlan] = {}
@@ -31,7 +33,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
             problems += [problem.under(f"nodePools.{name}") for problem in invalid.problems]
     problems += _region_problems(environment)
     problems += [problem.under("cluster") for problem in cluster_problems(environment.cluster)]
-    problems += _pool_problems(environment, pools)
+    problems += _pool_problems(environment)
     problems += _scale_problems(environment, pools)
     problems += _quota_problems(environment, pools)
     problems += _storage_problems(environment, stack)
@@ -50,12 +52,16 @@ def _upstream_problems(environment: Environment) -> Iterator[Problem]:
     aliases = {field.alias or name: name for name, field in Environment.model_fields.items()}
     for section in CLOUD_SECTIONS:
         if aliases[section] in environment.model_fields_set:
-            yield Problem(section, "set", "has no effect with flavor: upstream, which creates nothing in a cloud; remove it")
+            yield Problem(
+                section, None, "has no effect with flavor: upstream, which creates nothing in a cloud; remove it"
+            )
 
 
 def _region_problems(environment: Environment) -> Iterator[Problem]:
     if environment.region not in catalog.regions():
-        yield Problem("region", environment.region, one_of(environment.region, catalog.regions(), "a region of the catalog"))
+        yield Problem(
+            "region", environment.region, one_of(environment.region, catalog.regions(), "a region of the catalog")
+        )
         return
     network = environment.network
     if network is None:
@@ -67,14 +73,23 @@ def _region_problems(environment: Environment) -> Iterator[Problem]:
         yield Problem("cluster.serviceCidr", str(services), f"overlaps network.cidr = {vpc}")
 
 
-def _pool_problems(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Iterator[Problem]:
+def _pool_problems(environment: Environment) -> Iterator[Problem]:
     zones = environment.network.zones if environment.network else ()
     for name, args in environment.node_pools.items():
         for index, zone in enumerate(args.zones or ()):
             if zones and zone not in zones:
-                yield Problem(f"nodePools.{name}.zones[{index}]", zone, f"no vSwitch there: {one_of(zone, zones, 'one of network.zones')}")
-    if not any(environment.node_pools[name].kind == "system" and plan.minimum > 0 for name, plan in pools.items()):
-        yield Problem("nodePools", sorted(environment.node_pools), "no pool of kind system with a node that always runs; add-ons need one")
+                yield Problem(
+                    f"nodePools.{name}.zones[{index}]",
+                    zone,
+                    f"no vSwitch there: {one_of(zone, zones, 'one of network.zones')}",
+                )
+    system = [args for args in environment.node_pools.values() if args.kind == "system"]
+    if not any(args.autoscaling.minimum if args.autoscaling else args.size for args in system):
+        yield Problem(
+            "nodePools",
+            sorted(environment.node_pools),
+            "no pool of kind system with a node that always runs; add-ons need one",
+        )
     if environment.serverless.maximum_pods and not _runs(environment, "virtual-node"):
         yield Problem("serverless.maximumPods", environment.serverless.maximum_pods, "needs the system virtual-node")
 
@@ -93,18 +108,20 @@ def _scale_problems(environment: Environment, pools: Mapping[str, NodePoolPlan])
         yield Problem("network.scale.nodes", scale.nodes, f"the pools grow to {nodes:,} nodes ({terms})")
     for name, plan in pools.items():
         if plan.pod_addresses_per_node is None:
+            names = ", ".join(instance_type.name for instance_type in plan.instance_types)
             yield Problem(
                 f"nodePools.{name}.maxPods",
                 None,
-                f"missing; no source gives the pod limit of {', '.join(t.name for t in plan.instance_types)}, so state it",
+                f"missing; no source gives the pod limit of {names}, so state it",
             )
     pods = pod_addresses(environment, pools)
     if pods > scale.pods:
-        terms = " + ".join(f"{name} {plan.maximum:,} x {plan.pod_addresses_per_node or 0}" for name, plan in pools.items())
+        parts = [f"{name} {plan.maximum:,} x {plan.pod_addresses_per_node or 0}" for name, plan in pools.items()]
+        terms = " + ".join([*parts, f"serverless {environment.serverless.maximum_pods:,}"])
         yield Problem(
             "network.scale.pods",
             scale.pods,
-            f"pools and serverless pods need {pods:,} addresses ({terms} + serverless {environment.serverless.maximum_pods:,})",
+            f"pools and serverless pods need {pods:,} addresses ({terms})",
         )
 
 
@@ -132,10 +149,16 @@ def _quota_problems(environment: Environment, pools: Mapping[str, NodePoolPlan])
     families = {instance_type.family for instance_type in catalog.instance_types().values()}
     for index, family in enumerate(quotas.instance_families):
         if family not in families:
-            yield Problem(f"quotas.instanceFamilies[{index}]", family, one_of(family, families, "an instance family of the catalog"))
+            yield Problem(
+                f"quotas.instanceFamilies[{index}]",
+                family,
+                one_of(family, families, "an instance family of the catalog"),
+            )
     for index, region in enumerate(quotas.regions):
         if region not in catalog.regions():
-            yield Problem(f"quotas.regions[{index}]", region, one_of(region, catalog.regions(), "a region of the catalog"))
+            yield Problem(
+                f"quotas.regions[{index}]", region, one_of(region, catalog.regions(), "a region of the catalog")
+            )
 
 
 def _storage_problems(environment: Environment, stack: str) -> Iterator[Problem]:
@@ -144,7 +167,11 @@ def _storage_problems(environment: Environment, stack: str) -> Iterator[Problem]
             yield problem.under(f"buckets.{name}")
     for name in environment.usage.bucket_gb:
         if name not in environment.buckets:
-            yield Problem(f"usage.bucketGb.{name}", environment.usage.bucket_gb[name], one_of(name, environment.buckets, "one of buckets"))
+            yield Problem(
+                f"usage.bucketGb.{name}",
+                environment.usage.bucket_gb[name],
+                one_of(name, environment.buckets, "one of buckets"),
+            )
 
 
 def _policy_problems(environment: Environment) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """The environment: everything that a user may write, with its meaning and defaults.
 
-The sections `network`, `cluster`, `nodePools`, `buckets`, `encryption` and `systems` are the arguments of the components
-of the same name, so that one schema serves both. `load_environment` reads and checks an environment.
+The sections `network`, `cluster`, `nodePools`, `buckets`, `encryption` and `systems` are the arguments of the
+components, so that one schema serves both. `loading.load_environment` reads and checks an environment.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ class KubernetesArgs(Args):
     context: str | None = None
     """Context of the kubeconfig. None: its current context."""
 
-    kubeconfig: str | None = None
+    kubeconfig: Annotated[str | None, Field(json_schema_extra={"writeOnly": True})] = None
     """Path or content of a kubeconfig; set content as a secret. None: KUBECONFIG, or ~/.kube/config."""
 
     version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")] | None = None
@@ -100,7 +100,7 @@ class Environment(Args):
     """One environment."""
 
     flavor: Flavor = "ack"
-    """`ack`: Alibaba Cloud, with managed add-ons. `upstream`: any Kubernetes, with open charts and no cloud resource."""
+    """`ack`: Alibaba Cloud, managed add-ons. `upstream`: any Kubernetes, open charts, nothing in a cloud."""
 
     applications: Sequence[str] = ()
     """Application types: layers out of `profiles/applications/`, later ones win."""
@@ -109,8 +109,8 @@ class Environment(Args):
     """Environment group: a layer out of `profiles/groups/`."""
 
     prefix: Name = "acme"
-    """First part of every name in the cloud. Bucket and log project names are unique over all of Alibaba Cloud, so choose
-    your own: `acme` is refused by `pulumi up`."""
+    """First part of every name in the cloud. Names of buckets and log projects are unique over all of Alibaba Cloud, so
+    choose your own: `acme` is refused by `pulumi up`."""
 
     region: str = ""
     """Region id, such as `cn-hangzhou`. Required with flavor `ack`."""

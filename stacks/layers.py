@@ -56,9 +56,7 @@ def read_layer(path: Path, file: str) -> Layer:
         loader.dispose()
 
 
-def _walk(
-    node: yaml.Node, path: str, file: str, places: dict[str, str], duplicates: list[tuple[str, Problem]]
-) -> None:
+def _walk(node: yaml.Node, path: str, file: str, places: dict[str, str], duplicates: list[tuple[str, Problem]]) -> None:
     if path:
         places.setdefault(path, f"{file}:{node.start_mark.line + 1}")
     if isinstance(node, yaml.MappingNode):

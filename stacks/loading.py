@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -20,6 +21,16 @@ from .layers import FileProblems, Layer, merge, place_of, read_layer
 PROJECT = "ack-ai-blueprint"
 DIRECTORY = Path(__file__).parent
 SECRET = "[secret]"  # noqa: S105  (what stands in place of a secret, not one)
+
+
+def _is_text(annotation: Any) -> bool:
+    return annotation is str or (isinstance(annotation, UnionType) and str in get_args(annotation))
+
+
+_TEXTS = frozenset(
+    field.alias or name for name, field in Environment.model_fields.items() if _is_text(field.annotation)
+)
+"""Keys of a single text, which is not parsed further."""
 
 
 class InvalidEnvironment(Exception):
@@ -42,7 +53,7 @@ class InvalidEnvironment(Exception):
 
 @dataclass(frozen=True)
 class StackConfig:
-    """The configuration of a stack, as Pulumi holds it: values by full key, objects as JSON; and which keys are secret."""
+    """The configuration of a stack as Pulumi holds it: values by full key, objects as JSON, and the secret keys."""
 
     values: Mapping[str, str]
     secrets: frozenset[str] = frozenset()
@@ -91,8 +102,10 @@ def load_environment(stack: str, config: StackConfig) -> Environment:
         return place, replace(problem, value=SECRET) if hidden else problem
 
     environment, found, pruned = _validate(merged.data)
-    problems += [placed(problem) for problem in found]
-    for problem in check(environment, stack):
+    # Without a profile that it names, an environment lacks more than its author knows.
+    incomplete = bool(problems)
+    problems += [placed(problem) for problem in found if not (incomplete and problem.message == _EXPECTED["missing"])]
+    for problem in () if incomplete else check(environment, stack):
         if not any(_related(problem.path, path) for path in pruned):
             problems.append(placed(problem))
     if problems:
@@ -119,8 +132,7 @@ def _own_layer(stack: str, config: StackConfig, file: str) -> Layer:
 
 
 def _parsed(name: str, text: str) -> Any:
-    field = next((f for key, f in Environment.model_fields.items() if (f.alias or key) == name), None)
-    if field is not None and field.annotation in (str, str | None):
+    if name in _TEXTS:
         return text
     try:
         return yaml.safe_load(text)
@@ -165,12 +177,11 @@ def _validate(data: Mapping[str, Any]) -> tuple[Environment, list[Problem], list
             for error in invalid.errors(include_url=False):
                 location = [part for part in error["loc"] if part != "[key]"]
                 if attempt == 0:
-                    problems.append(Problem(_path(location), _value(rest, error), _message(error, location)))
-                drop = location[:-1] if error["type"] == "missing" else location
-                while drop and isinstance(drop[-1], int):
-                    drop = drop[:-1]
-                pruned.append(_path(drop))
-                _remove(rest, drop)
+                    value = None if error["type"] == "missing" else error["input"]
+                    problems.append(Problem(_path(location), value, _message(error, location)))
+                named = "[key]" in error["loc"] or error["type"] == "extra_forbidden"
+                neutral = None if named else _neutral(_schema_at(location))
+                pruned.append(_path(_prune(rest, location, neutral, missing=error["type"] == "missing")))
     raise AssertionError("pruning did not end")  # pragma: no cover
 
 
@@ -178,17 +189,31 @@ def _model(data: Any) -> Environment:
     return Environment.model_validate_json(json.dumps(data), strict=True, by_alias=True, by_name=False)
 
 
-def _remove(data: Any, location: Sequence[str | int]) -> None:
-    for part in location[:-1]:
-        if not isinstance(data, dict) or part not in data:
-            return
-        data = data[part]
-    if location and isinstance(data, dict):
-        data.pop(location[-1], None)
+def _prune(data: Any, location: Sequence[str | int], neutral: Any, *, missing: bool) -> Sequence[str | int]:
+    """Put something neutral in place of a bad value, or remove it and what requires it; give the path that went."""
+    drop = location[:-1] if missing and neutral is None else location
+    while drop and isinstance(drop[-1], int):
+        drop = drop[:-1]
+    parent = data
+    try:
+        for part in drop[:-1]:
+            parent = parent[part]
+        if drop and neutral is not None and drop == location:
+            parent[drop[-1]] = neutral
+        elif drop:
+            del parent[drop[-1]]
+    except KeyError:
+        pass  # An earlier problem has taken the parent away.
+    return drop
 
 
-def _value(data: Any, error: ErrorDetails) -> Any:
-    return None if error["type"] == "missing" else error["input"]
+def _neutral(schema: Mapping[str, Any]) -> Any:
+    """The smallest value of a number or text, so that what stands beside it can still be checked; else None."""
+    if "enum" in schema or "const" in schema:
+        return None
+    if schema.get("type") in ("integer", "number"):
+        return schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
+    return "" if schema.get("type") == "string" and "pattern" not in schema else None
 
 
 def _path(location: Iterable[str | int]) -> str:
@@ -227,6 +252,16 @@ def _message(error: ErrorDetails, location: Sequence[str | int]) -> str:
         return one_of(str(error["input"]), allowed, "allowed")
     if kind in _EXPECTED:
         return _EXPECTED[kind]
+    if kind in ("too_long", "too_short"):
+        context = error.get("ctx", {})
+        bound = "at most {max_length}" if kind == "too_long" else "at least {min_length}"
+        return f"must have {bound} entries, not {{actual_length}}".format(**context)
+    if kind == "string_pattern_mismatch":
+        pattern = error.get("ctx", {}).get("pattern")
+        if "[key]" in error["loc"]:
+            return f"a name must match {pattern}"
+        meaning = " ".join(_schema_at(location).get("description", "").split()).partition(". ")[0]
+        return f"must match {pattern}" + (f" ({meaning.removesuffix('.')})" if meaning else "")
     text = error["msg"].removeprefix("Input should ").removeprefix("String should ").removeprefix("have ")
     return f"must {text}" if text.startswith(("be ", "match ")) else f"must have {text}"
 

@@ -28,7 +28,9 @@ def policy_config(environment: Environment, stack: str) -> Mapping[str, Mapping[
     result: dict[str, Mapping[str, Any]] = {}
     for rule in RULES:
         setting = environment.policies.get(rule.name)
-        level = setting.level if setting and setting.level else (rule.enforcement_level or EnforcementLevel.MANDATORY).value
+        level = (
+            setting.level if setting and setting.level else (rule.enforcement_level or EnforcementLevel.MANDATORY).value
+        )
         own = dict(setting.config) if setting else {}
         set_values = {key: value for key, value in configs.get(rule.name, {}).items() if value is not None}
         result[rule.name] = {"enforcementLevel": level, **set_values, **own}

@@ -109,7 +109,7 @@ def _buckets(
             role,
             environment.buckets[role],
             bucket=f"{environment.name(stack)}-{role}",
-            # No source says that log delivery may write with a customer's key (UNCONFIRMED): the service's own key then.
+            # Whether log delivery may write with a customer's key is UNCONFIRMED, so the service's own key it is.
             kms_key_id=None if role == ACCESS_LOGS else key.key_id,
             access_log_bucket=access_logs.name if access_logs else None,
             tags=environment.all_tags(stack),

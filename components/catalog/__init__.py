@@ -1,6 +1,7 @@
 """Facts as data: instance types, regions, prices, Kubernetes versions and in-cluster systems.
 
-Each row names its source, and each source has a date; see the JSON files beside this module. Nothing here calls a cloud.
+Each row names its source, and each source has a date; see the JSON files beside this module. Nothing here calls a
+cloud.
 """
 
 import functools
@@ -99,7 +100,7 @@ class PriceBook:
 
 @dataclass(frozen=True)
 class KubernetesVersions:
-    """The minor versions that ACK supports, each with its end of support; `default` is the version this release pins."""
+    """The minor versions that ACK supports, each with its end of support; `default` is what this release pins."""
 
     default: str
     minors: Mapping[str, str]
@@ -113,12 +114,12 @@ def instance_types() -> Mapping[str, InstanceType]:
     sources = _sources(data)
     types: dict[str, InstanceType] = {}
     for name, row in data["instance_types"].items():
-        fields = dict(row)
+        fields: dict[str, Any] = {**row, "source": sources[row["source"]]}
         if "gpu" in fields:
             fields["gpu"] = Gpu(**fields["gpu"])
         if "local_disks" in fields:
             fields["local_disks"] = LocalDisks(**fields["local_disks"])
-        types[name] = InstanceType(name=name, **{**fields, "source": sources[fields["source"]]})
+        types[name] = InstanceType(name=name, **fields)
     return types
 
 

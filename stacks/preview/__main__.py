@@ -56,7 +56,7 @@ def _preview(name: str, base: str | None, *, unknown_outputs: bool) -> tuple[Doc
         config = read_stack_config(name)
         environment = load_environment(name, config)
         recording = record(
-            lambda: runpy.run_path(str(DIRECTORY), run_name="__main__") and None,
+            _run_program,
             PROJECT,
             name,
             config.values,
@@ -66,6 +66,10 @@ def _preview(name: str, base: str | None, *, unknown_outputs: bool) -> tuple[Doc
         document = build(environment, recording, findings, unknown_outputs=unknown_outputs)
         diff = None if base is None else compare(base, document_at(base, name, ROOT), document)
     return document, diff
+
+
+def _run_program() -> None:
+    runpy.run_path(str(DIRECTORY), run_name="__main__")
 
 
 def _print(document: Document, diff: Diff | None, form: str, *, first: bool) -> None:
@@ -92,7 +96,7 @@ class _Silent:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m stacks.preview", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m stacks.preview", description="Preview environments offline.")
     parser.add_argument("environment", nargs="*", help=f"default: all ({', '.join(environments())})")
     parser.add_argument("--format", choices=("text", "json", "markdown"), default="text")
     parser.add_argument("--diff", metavar="REF", help="compare with the same environment at a git revision")

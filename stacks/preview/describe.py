@@ -80,7 +80,9 @@ _DESCRIBERS: Mapping[str, Callable[[Inputs], str]] = {
     "alicloud:log/project:Project": _joined("projectName"),
     "alicloud:oss/bucket:Bucket": _bucket,
     "alicloud:pvtz/zone:Zone": _joined("zoneName"),
-    "alicloud:vpc/natGateway:NatGateway": lambda i: "out only" + (", deletion protection" if i.get("deletionProtection") else ""),
+    "alicloud:vpc/natGateway:NatGateway": lambda i: (
+        "out only" + (", deletion protection" if i.get("deletionProtection") else "")
+    ),
     "alicloud:vpc/network:Network": _joined("cidrBlock"),
     "alicloud:vpc/switch:Switch": _joined("cidrBlock", "zoneId"),
     "kubernetes:helm.sh/v3:Release": _release,

@@ -1,4 +1,4 @@
-"""What changes between two previews of one environment: added, changed, removed, and replaced with the property that forces it."""
+"""What changes between two previews of one environment, and which property forces a replacement."""
 
 import io
 import json
@@ -89,7 +89,9 @@ def document_at(revision: str, environment: str, root: Path) -> Document | None:
     """Preview an environment as it is at a git revision. None: it does not exist there. Raises `DiffFailed`."""
     with tempfile.TemporaryDirectory(prefix="preview-") as directory:
         try:
-            archive = subprocess.run(["git", "archive", "--format=tar", revision], cwd=root, capture_output=True, check=False)
+            archive = subprocess.run(
+                ["git", "archive", "--format=tar", revision], cwd=root, capture_output=True, check=False
+            )
         except FileNotFoundError:
             raise DiffFailed("git is not installed; --diff compares with a git revision") from None
         if archive.returncode:
@@ -125,10 +127,12 @@ def _properties(before: DocumentResource, after: DocumentResource) -> Iterator[P
         yield PropertyChange(path=path, before=old, after=new, replaces=top in replacing)
     for name in sorted(set(before.property_dependencies) | set(after.property_dependencies)):
         old_urns, new_urns = before.property_dependencies.get(name, ()), after.property_dependencies.get(name, ())
-        if list(old_urns) != list(new_urns) and before.inputs.get(name) == after.inputs.get(name) and name not in ignored:
-            yield PropertyChange(
-                path=name, before=_names(old_urns), after=_names(new_urns), replaces=name in replacing
-            )
+        if (
+            list(old_urns) != list(new_urns)
+            and before.inputs.get(name) == after.inputs.get(name)
+            and name not in ignored
+        ):
+            yield PropertyChange(path=name, before=_names(old_urns), after=_names(new_urns), replaces=name in replacing)
     for path, old, new in _differences(before.options, after.options, "options"):
         yield PropertyChange(path=path, before=old, after=new)
     if before.provider != after.provider:
@@ -139,7 +143,7 @@ def _replacing(resource: DocumentResource) -> frozenset[str]:
     forced = resource.options.get("replaceOnChanges") or []
     assert isinstance(forced, list)
     own = catalog.replacing_properties().get(resource.type, frozenset())
-    # Helm releases: the provider replaces on name and namespace (pulumi-kubernetes provider/pkg/provider/helm_release.go).
+    # The Kubernetes provider replaces a release on these (pulumi-kubernetes, provider/pkg/provider/helm_release.go).
     helm = frozenset({"name", "namespace"}) if resource.type == "kubernetes:helm.sh/v3:Release" else frozenset[str]()
     return own | helm | frozenset(map(str, forced))
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from pulumi import _types
+from pulumi import _types  # pyright: ignore[reportPrivateUsage]
 from pydantic import JsonValue
 
 from components import catalog

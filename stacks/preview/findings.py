@@ -12,7 +12,7 @@ from pulumi_policy import EnforcementLevel, Policy
 from .recording import Recorded, Recording
 
 SEVERITIES = ("critical", "high", "medium", "low", "unspecified")
-_LEVELS: Mapping[str, analyzer_pb2.EnforcementLevel] = {
+_LEVELS: Mapping[str, analyzer_pb2.EnforcementLevel.ValueType] = {
     "advisory": analyzer_pb2.ADVISORY,
     "mandatory": analyzer_pb2.MANDATORY,
     "disabled": analyzer_pb2.DISABLED,
@@ -40,12 +40,11 @@ class Findings:
     disabled: int
 
 
-def run_policies(
-    recording: Recording, policies: Sequence[Policy], config: Mapping[str, Mapping[str, Any]]
-) -> Findings:
+def run_policies(recording: Recording, policies: Sequence[Policy], config: Mapping[str, Mapping[str, Any]]) -> Findings:
     """Run policies over a recording.
 
-    config: as in a `--policy-pack-config` file. What depends on an unknown value is an advisory finding, as in the engine.
+    config: as in a `--policy-pack-config` file. What depends on an unknown value is an advisory finding, as it is in
+    the engine.
     """
     analyzer = sdk._PolicyAnalyzerServicer(  # pyright: ignore[reportPrivateUsage]
         "ack-ai-blueprint", "0.1.0", list(policies), EnforcementLevel.MANDATORY

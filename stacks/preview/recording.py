@@ -8,7 +8,7 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,7 +51,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Recorded:
-    """One registration. Unknown inputs read "[unknown]", secret ones "[secret]"; `request` is what the engine would get."""
+    """One registration; `request` is what the engine would get. Unknown inputs read "[unknown]", secrets "[secret]"."""
 
     urn: str
     type: str
@@ -85,8 +85,8 @@ def record(
 ) -> Recording:
     """Run a program as a first preview of a stack and record what it registers.
 
-    config: values by full key, objects as JSON, as the engine hands them over. Raises `ProgramFailed` with the message of
-    a `pulumi.RunError`, and lets any other exception of the program through.
+    config: values by full key, objects as JSON, as the engine hands them over. Raises `ProgramFailed` with the message
+    of a `pulumi.RunError`, and lets any other exception of the program through.
     """
     monitor = _RecordingMonitor(project, stack)
     pulumi.runtime.reset_options()
@@ -122,7 +122,7 @@ def record(
 
 
 @contextmanager
-def _environment(config: Mapping[str, str], secret_keys: Sequence[str]) -> Iterator[None]:
+def _environment(config: Mapping[str, str], secret_keys: Sequence[str]) -> Generator[None]:
     """The variables by which the engine hands the configuration to a program."""
     wanted = {"PULUMI_CONFIG": json.dumps(dict(config)), "PULUMI_CONFIG_SECRET_KEYS": json.dumps(list(secret_keys))}
     before = {name: os.environ.get(name) for name in wanted}

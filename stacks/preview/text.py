@@ -135,11 +135,13 @@ def _cost(document: Document) -> RenderableType | None:
         if line.minimum is None or line.maximum is None:
             table.add_row(line.resource, line.item, "no price", "no price", "", line.note, style="yellow")
         else:
-            table.add_row(line.resource, line.item, _money(line.minimum), _money(line.maximum), line.currency, line.note)
+            table.add_row(
+                line.resource, line.item, _money(line.minimum), _money(line.maximum), line.currency, line.note
+            )
     at_least = "" if cost.complete else "at least"
     for currency, total in cost.totals.items():
         table.add_row("total", at_least, _money(total.minimum), _money(total.maximum), currency, "", style="bold")
-    note = f"List prices of {cost.price_date}, pay-as-you-go; minimum and maximum size of all pools; no conversion of currencies."
+    note = f"List prices of {cost.price_date}, pay-as-you-go, with all pools at their minimum and maximum sizes."
     return Group(table, note)
 
 
@@ -181,7 +183,12 @@ def _output(value: object) -> str:
 def _changes(diff: Diff) -> RenderableType:
     if not diff.changes:
         return f"none against {diff.base}"
-    signs = {"added": "[green]+[/green]", "removed": "[red]-[/red]", "changed": "[yellow]~[/yellow]", "replaced": "[magenta]+-[/magenta]"}
+    signs = {
+        "added": "[green]+[/green]",
+        "removed": "[red]-[/red]",
+        "changed": "[yellow]~[/yellow]",
+        "replaced": "[magenta]+-[/magenta]",
+    }
     table = _table("", "resource", "type", "")
     for change in diff.changes:
         table.add_row(signs[change.action], change.name, short_type(change.type), escape("\n".join(change.lines())))

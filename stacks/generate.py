@@ -1,0 +1,224 @@
+"""`python -m stacks.generate`: JSON Schemas for editors and the reference pages, out of the code."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
+
+from policies.rules import RULES
+
+from .environment import Environment
+from .loading import DIRECTORY, PROJECT
+from .preview.diff import Diff
+from .preview.document import Document
+
+ROOT = DIRECTORY.parent
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+Schema = dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the files, or with `--check` name those that are out of date and give 1."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stacks.generate", description="Write what is generated from the code."
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if a file is out of date")
+    check: bool = parser.parse_args(arguments).check
+    stale = [path for path, text in files().items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        if not check:
+            path.write_text(files()[path], encoding="utf-8")
+        print(f"{path.relative_to(ROOT)} {'is out of date: run make generate' if check else 'written'}")
+    return int(check and bool(stale))
+
+
+def files() -> Mapping[Path, str]:
+    """All generated files and what they must hold."""
+    return {
+        DIRECTORY / "stack.schema.json": _json(stack_schema()),
+        DIRECTORY / "profile.schema.json": _json(profile_schema()),
+        DIRECTORY / "preview" / "document.schema.json": _json(document_schema()),
+        ROOT / "docs" / "environment.md": environment_page(),
+        ROOT / "docs" / "policies.md": policies_page(),
+    }
+
+
+def profile_schema() -> Schema:
+    """The schema of a layer: an environment of which any key may be left out, and any entry of a map be removed."""
+    schema = Environment.model_json_schema()
+    for part in [schema, *schema["$defs"].values()]:
+        part.pop("required", None)
+        for key, value in part.get("properties", {}).items():
+            part["properties"][key] = _layered(value)
+    return {"$schema": DRAFT, **schema, "title": "Layer of an environment"}
+
+
+def _layered(schema: Schema) -> Schema:
+    if schema.get("writeOnly"):
+        return {**schema, "anyOf": [*schema["anyOf"], {"type": "object", "required": ["secure"]}]}
+    for key in ("additionalProperties", "patternProperties"):
+        entries = schema.get(key)
+        if isinstance(entries, dict) and key == "additionalProperties":
+            schema = {**schema, key: {"anyOf": [entries, {"type": "null"}]}}
+        elif isinstance(entries, dict):
+            nullable = {pattern: {"anyOf": [entry, {"type": "null"}]} for pattern, entry in entries.items()}
+            schema = {**schema, key: nullable}
+    return schema
+
+
+def stack_schema() -> Schema:
+    """The schema of `Pulumi.<env>.yaml`."""
+    layer = profile_schema()
+    properties = {f"{PROJECT}:{key}": value for key, value in layer["properties"].items()}
+    return {
+        "$schema": DRAFT,
+        "title": "Stack configuration of an environment",
+        "type": "object",
+        "properties": {
+            "config": {
+                "type": "object",
+                "properties": properties,
+                "patternProperties": {f"^(?!{PROJECT}:)[^:]+:.+$": {}},
+                "additionalProperties": False,
+            },
+            "encryptionsalt": {"type": "string"},
+            "secretsprovider": {"type": "string"},
+            "encryptedkey": {"type": "string"},
+        },
+        "required": ["config"],
+        "additionalProperties": False,
+        "$defs": layer["$defs"],
+    }
+
+
+def document_schema() -> Schema:
+    """The schema of `--format json`."""
+    schema = Document.model_json_schema(mode="serialization")
+    diff = Diff.model_json_schema(mode="serialization")
+    schema["$defs"].update(diff.pop("$defs"))
+    schema["$defs"]["Diff"] = diff
+    schema["properties"]["diff"] = {"$ref": "#/$defs/Diff", "description": "Only with --diff."}
+    return {"$schema": DRAFT, **schema, "title": "Preview of an environment"}
+
+
+def environment_page() -> str:
+    """The reference of everything that an environment may hold."""
+    schema = Environment.model_json_schema()
+    lines = [
+        "# Environment reference",
+        "",
+        "Generated from the schema; do not edit. Each key stands in `stacks/Pulumi.<env>.yaml` as",
+        f"`{PROJECT}:<key>`, and in `stacks/profiles/` as it is. A key that is not set has its default.",
+        "",
+        *_section(schema, schema["$defs"], "Top level", "", set()),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _section(
+    schema: Schema, definitions: Mapping[str, Schema], title: str, prefix: str, seen: set[str]
+) -> Iterator[str]:
+    yield f"## {title}"
+    yield ""
+    if prefix and "description" in schema:
+        yield _prose(schema["description"])
+        yield ""
+    yield "| key | type | default | meaning |"
+    yield "|---|---|---|---|"
+    nested: list[tuple[str, str]] = []
+    for key, value in schema["properties"].items():
+        path = f"{prefix}{key}"
+        required = key in schema.get("required", ())
+        default = "required" if required else _default(value)
+        cells = (f"`{path}`", _type(value, definitions, path, nested), default, _prose(value.get("description", "")))
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+    for path, name in nested:
+        if name not in seen:
+            seen.add(name)
+            yield from _section(definitions[name], definitions, f"`{path}`", f"{path}.", seen)
+
+
+def _type(schema: Schema, definitions: Mapping[str, Schema], path: str, nested: list[tuple[str, str]]) -> str:
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        if "properties" not in definitions[name]:
+            return "any value"
+        nested.append((path, name))
+        return f"[section](#{_anchor(path)})"
+    if "allOf" in schema:
+        return _type(schema["allOf"][0], definitions, path, nested)
+    if "anyOf" in schema:
+        return " or ".join(_type(option, definitions, path, nested) for option in schema["anyOf"])
+    if "enum" in schema or "const" in schema:
+        return " \\| ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
+    kind = schema.get("type", "any value")
+    if kind == "array":
+        return f"list of {_type(schema['items'], definitions, f'{path}[]', nested)}"
+    if kind == "object":
+        entries = schema.get("additionalProperties") or next(iter(schema.get("patternProperties", {}).values()), {})
+        return f"map of {_type(entries, definitions, f'{path}.<name>', nested)}" if isinstance(entries, dict) else "map"
+    names = {
+        "integer": "whole number",
+        "number": "number",
+        "string": "text",
+        "boolean": "true or false",
+        "null": "null",
+    }
+    lower = schema.get("minimum", schema.get("exclusiveMinimum"))
+    upper = schema.get("maximum", schema.get("exclusiveMaximum"))
+    bounds = f" {lower:,} to {upper:,}" if lower is not None and upper is not None else ""
+    bounds = bounds or (f" from {lower:,}" if lower is not None else "")
+    return f"{names.get(kind, kind)}{bounds}"
+
+
+def _anchor(path: str) -> str:
+    return "".join(character for character in path.lower() if character.isalnum() or character in "-_")
+
+
+def _default(schema: Schema) -> str:
+    if "default" not in schema:
+        return ""
+    value = schema["default"]
+    if isinstance(value, dict) and value and "$ref" in schema:
+        return "see section"
+    return "none" if value is None else f"`{json.dumps(value)}`"
+
+
+def _prose(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def policies_page() -> str:
+    """The table of rules."""
+    lines = [
+        "# Policies",
+        "",
+        "Generated from the rules; do not edit. An environment sets level and configuration under `policies`, and the",
+        "quotas under `quotas`. Without a quota, the rule on it does not apply.",
+        "",
+        "| policy | level | severity | looks at | what must be true | configuration |",
+        "|---|---|---|---|---|---|",
+    ]
+    for rule in RULES:
+        level = (rule.enforcement_level or EnforcementLevel.MANDATORY).value
+        scope = "each resource" if isinstance(rule, ResourceValidationPolicy) else "the stack"
+        properties = rule.config_schema.properties if rule.config_schema else {}
+        settings = "<br>".join(
+            f"`{key}`: {_prose(str(value.get('description', '')))}" for key, value in properties.items()
+        )
+        severity = rule.severity.value if rule.severity else ""
+        lines.append(f"| `{rule.name}` | {level} | {severity} | {scope} | {_prose(rule.description)} | {settings} |")
+    return "\n".join(lines) + "\n"
+
+
+def _json(schema: Schema) -> str:
+    return json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

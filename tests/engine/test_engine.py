@@ -1,0 +1,176 @@
+"""The real program under the real engine: a file backend, and a stand-in for the two providers (`provider.py`)."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks.loading import DIRECTORY, PROJECT, environments, load_environment, read_stack_config
+
+from .provider import KUBECONFIG, Provider, served
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("pulumi") is None,
+    reason="the pulumi CLI is not on PATH: install it to run the program under the real engine",
+)
+
+ROOT = DIRECTORY.parent
+SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+"""What marks a secret in a state and in what a provider gets."""
+
+WRITE_POLICY_CONFIG = """
+import json, sys
+from stacks.loading import load_environment, read_stack_config
+from stacks.policy_config import policy_config
+stack = sys.argv[1]
+print(json.dumps(policy_config(load_environment(stack, read_stack_config(stack)), stack)))
+"""
+
+
+class Workspace:
+    """A copy of the project in which commands run, and the stand-in that they talk to."""
+
+    def __init__(self, directory: Path, stack: str, provider: Provider, port: int) -> None:
+        self.root, self.stack, self.provider = directory / "project", stack, provider
+        for name in ("components", "policies", "stacks"):
+            shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(ROOT / "Pulumi.yaml", self.root)
+        (self.root / ".venv").symlink_to(sys.prefix)
+        home, state = directory / "home", directory / "state"
+        home.mkdir()
+        state.mkdir()
+        self.variables = {
+            "HOME": str(home),
+            "PATH": os.environ["PATH"],
+            # Before the checkout, which an editable install puts on the path.
+            "PYTHONPATH": str(self.root),
+            "PULUMI_BACKEND_URL": f"file://{state}",
+            "PULUMI_CONFIG_PASSPHRASE": "passphrase",
+            "PULUMI_DEBUG_PROVIDERS": f"alicloud:{port},kubernetes:{port}",
+            "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+            "PULUMI_HOME": str(home / ".pulumi"),
+            "PULUMI_SKIP_UPDATE_CHECK": "true",
+        }
+        self.pulumi("stack", "init")
+        self.set("prefix", "engine-test")
+
+    def run(self, *command: str, fails: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run a command, which must succeed or fail as expected."""
+        done = subprocess.run(
+            command, cwd=self.root, env=self.variables, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert (done.returncode != 0) == fails, f"{command}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def pulumi(self, *arguments: str, fails: bool = False) -> str:
+        """Run the CLI on the stack and give all that it prints."""
+        flags = ("--stack", self.stack, "--non-interactive", "--color", "never")
+        done = self.run("pulumi", *arguments, *flags, fails=fails)
+        return done.stdout + done.stderr
+
+    def set(self, key: str, value: str, *flags: str) -> None:
+        """Change the configuration."""
+        self.pulumi("config", "set", "--path", f"{PROJECT}:{key}", value, *flags)
+
+    def state(self) -> Sequence[Mapping[str, Any]]:
+        """The resources of the state, secrets encrypted."""
+        return json.loads(self.pulumi("stack", "export"))["deployment"].get("resources", [])
+
+    def preview_with_policies(self, config: Mapping[str, Any], *, fails: bool = False) -> str:
+        """Preview with the policy pack."""
+        file = self.root / "policies.json"
+        file.write_text(json.dumps(config), encoding="utf-8")
+        return self.pulumi("preview", "--policy-pack", "policies", "--policy-pack-config", str(file), fails=fails)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Callable[[str], Workspace]]:
+    """Open a workspace for an environment."""
+    with served(ROOT / "components" / "catalog" / "replacements.json") as (provider, port):
+        yield lambda stack: Workspace(tmp_path, stack, provider, port)
+
+
+@pytest.mark.parametrize("stack", environments())
+def test_whole_cycle(stack: str, workspace: Callable[[str], Workspace]) -> None:
+    """Create, no change in a second preview and in a refresh, and destroy: in two steps where the stack is protected."""
+    work = workspace(stack)
+    work.run(sys.executable, "-m", "stacks.up", stack, "--", "--yes", "--skip-preview", "--non-interactive")
+    state = work.state()
+    created = {resource["urn"] for resource in state if resource["type"] != "pulumi:pulumi:Stack"}
+    offline = json.loads(work.run(sys.executable, "-m", "stacks.preview", stack, "--format", "json").stdout)
+    # Equality also says that nothing uses a default provider, which would have no region.
+    assert created == {resource["urn"] for resource in offline["resources"]}
+    assert len(work.provider.resources) == sum(resource.get("id", "") in work.provider.resources for resource in state)
+    assert KUBECONFIG not in json.dumps(state)
+    work.pulumi("preview", "--expect-no-changes")
+    work.pulumi("refresh", "--yes", "--expect-no-changes")
+
+    protected = [resource["urn"] for resource in state if resource.get("protect")]
+    assert bool(protected) == load_environment(stack, read_stack_config(stack)).protection
+    if protected:
+        existing = dict(work.provider.resources)
+        assert "cannot be deleted\n    because it is protected" in work.pulumi("destroy", "--yes", fails=True)
+        assert work.provider.resources == existing
+        work.set("protection", "false")
+        work.pulumi("up", "--yes", "--skip-preview")
+    work.pulumi("destroy", "--yes", "--skip-preview")
+    assert work.state() == []
+    assert work.provider.resources == {}
+
+
+@pytest.mark.parametrize("stack", environments())
+def test_policies(stack: str, workspace: Callable[[str], Workspace]) -> None:
+    """The pack passes with an environment's own quotas and refuses what exceeds a lowered one."""
+    work = workspace(stack)
+    config = json.loads(work.run(sys.executable, "-c", WRITE_POLICY_CONFIG, stack).stdout)
+    passed = work.preview_with_policies(config)
+    # A rule that reads what a preview cannot know would be skipped with this remark.
+    assert "can't run policy" not in passed
+    if load_environment(stack, read_stack_config(stack)).node_pools:
+        config["nodes-within-quota"] = {"enforcementLevel": "mandatory", "maximum": 1}
+        refused = work.preview_with_policies(config, fails=True)
+        assert "[mandatory] [severity: high]  nodes-within-quota" in refused
+        assert "the quota is 1." in refused
+
+
+def test_bad_configuration_is_reported(workspace: Callable[[str], Workspace]) -> None:
+    """The engine shows the same report as the offline preview, and no traceback."""
+    work = workspace("dev")
+    work.set("network.zones[0]", "cn-nowhere-x")
+    work.set("nodePools.data.autoscaling.maximum", "many")
+    report = work.run(sys.executable, "-m", "stacks.preview", "dev", fails=True).stderr
+    assert 'network.zones[0] = "cn-nowhere-x"' in report
+    output = work.pulumi("preview", fails=True)
+    shown = [line.strip() for line in output.splitlines()]
+    assert [line for line in map(str.strip, report.splitlines()) if line not in shown] == []
+    assert "Traceback" not in output
+
+
+def test_changed_configuration_changes_one_pool(workspace: Callable[[str], Workspace]) -> None:
+    """A pool's maximum reaches the cloud as an update of this pool alone."""
+    work = workspace("dev")
+    work.pulumi("up", "--yes", "--skip-preview")
+    work.set("nodePools.data.autoscaling.maximum", "5")
+    steps = json.loads(work.pulumi("preview", "--json"))["steps"]
+    changes = [step for step in steps if step["op"] != "same"]
+    assert [(step["op"], step["urn"].rpartition("::")[2]) for step in changes] == [("update", "data-pool")]
+    assert changes[0]["newState"]["inputs"]["scalingConfig"]["maxSize"] == 5
+
+
+def test_secret_stays_secret(workspace: Callable[[str], Workspace]) -> None:
+    """A kubeconfig given as a secret reaches the provider as one, and is encrypted in configuration and state."""
+    work = workspace("local")
+    work.set("kubernetes.kubeconfig", "the kubeconfig", "--secret")
+    work.pulumi("up", "--yes", "--skip-preview")
+    assert {**SECRET, "value": "the kubeconfig"} in [given.get("kubeconfig") for given in work.provider.configurations]
+    state = work.state()
+    inputs = next(resource["inputs"] for resource in state if resource["type"] == "pulumi:providers:kubernetes")
+    assert SECRET.items() <= inputs["kubeconfig"].items()
+    assert "the kubeconfig" not in json.dumps(state)
+    assert "the kubeconfig" not in (work.root / "stacks" / "Pulumi.local.yaml").read_text(encoding="utf-8")
