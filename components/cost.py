@@ -92,6 +92,8 @@ def _instances(resource: Resource, book: PriceBook, pool: PoolSize, hours: Range
     known = [price for price in prices if price is not None]
     missing = [name for name, price in zip(names, prices, strict=True) if price is None]
     item = " or ".join(names)
+    if len({price.currency for price in known}) > 1:
+        return CostLine(resource.name, item, None, "", "the price book has these types in several currencies")
     if missing:
         where = resource.region or "this region"
         return CostLine(resource.name, item, None, "", f"no price for {', '.join(missing)} in {where}")

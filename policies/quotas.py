@@ -96,9 +96,9 @@ def _monthly_cost(args: StackValidationArgs, report: ReportViolation) -> None:
         total = cost.totals.get(currency, Range())
         if total.maximum > limit:
             report(
-                f"The estimated monthly cost at full scale-out is {at_least}{currency} {total.maximum:,.0f}, the budget "
-                f"is {currency} {limit:,.0f} (list prices of {cost.date}). Lower the pools' maximum sizes "
-                "or raise the budget.",
+                f"The estimated monthly cost at full scale-out is {at_least}{currency} {total.maximum:,.0f}, "
+                f"the budget is {currency} {limit:,.0f} (list prices of {cost.date}). "
+                "Lower the pools' maximum sizes or raise the budget.",
                 None,
             )
 

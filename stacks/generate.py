@@ -12,9 +12,10 @@ from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
 from policies.rules import RULES
 
 from .environment import Environment
-from .loading import DIRECTORY, PROJECT
+from .loading import DIRECTORY, PROJECT, environments, read_stack_config
 from .preview.diff import Diff
 from .preview.document import Document
+from .preview.recording import record_environment
 
 ROOT = DIRECTORY.parent
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -42,9 +43,16 @@ def files() -> Mapping[Path, str]:
         DIRECTORY / "stack.schema.json": _json(stack_schema()),
         DIRECTORY / "profile.schema.json": _json(profile_schema()),
         DIRECTORY / "preview" / "document.schema.json": _json(document_schema()),
+        **{ROOT / "tests" / "graphs" / f"{stack}.txt": graph(stack) for stack in environments()},
         ROOT / "docs" / "environment.md": environment_page(),
         ROOT / "docs" / "policies.md": policies_page(),
     }
+
+
+def graph(stack: str) -> str:
+    """Type and name of every resource of an environment: what its URNs are made of, one a line."""
+    recording = record_environment(stack, read_stack_config(stack))
+    return "".join(sorted(resource.urn.split("::", 2)[2] + "\n" for resource in recording.resources))
 
 
 def profile_schema() -> Schema:

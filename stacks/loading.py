@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import UnionType
@@ -119,7 +119,8 @@ def _own_layer(stack: str, config: StackConfig, file: str) -> Layer:
         namespace, _, name = key.partition(":")
         if namespace == PROJECT:
             data[name] = _parsed(name, text)
-    places: dict[str, str] = {}
+    # What stands in no file, such as configuration set in a pipeline, is still this stack's own.
+    places = dict.fromkeys(_paths(data, ""), file)
     path = DIRECTORY / f"Pulumi.{stack}.yaml"
     if path.is_file():
         try:
@@ -127,8 +128,19 @@ def _own_layer(stack: str, config: StackConfig, file: str) -> Layer:
         except FileProblems as bad:
             raise InvalidEnvironment(stack, bad.problems) from None
         start = f"config.{PROJECT}:"
-        places = {place.removeprefix(start): line for place, line in found.items() if place.startswith(start)}
+        places |= {place.removeprefix(start): line for place, line in found.items() if place.startswith(start)}
     return Layer(data, places)
+
+
+def _paths(data: Any, path: str) -> Iterator[str]:
+    if path:
+        yield path
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from _paths(value, join(path, key))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _paths(value, f"{path}[{index}]")
 
 
 def _parsed(name: str, text: str) -> Any:

@@ -103,8 +103,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the instance types in a region. `kept`: no price from the API, so the old row stays; `unpriced`:
-    no price from the API and no old row; `currencies`: those of all instance prices of the region, sorted."""
+    """What became of the instance types in a region.
+
+    kept: no price from the API, so the old row stays; unpriced: no price from the API and no old row; currencies: those
+    of all instance prices of the region, sorted.
+    """
 
     region: str
     refreshed: Sequence[str]
@@ -149,8 +152,8 @@ def load(path: Path) -> Book:
     return book
 
 
-# One type a call. A call takes up to 50 modules, but the prices that come back carry the module code alone, which is
-# the same for all of them, no page promises their order, and one type without a price fails the whole call.
+# One type a call, though a call takes 50 modules: the prices that come back carry only the module code, which is the
+# same for all types, no page promises their order, and one type without a price fails the whole call.
 def request_for(name: str, region: str) -> Mapping[str, object]:
     """The parameters of GetPayAsYouGoPrice for one hour of an instance type on Linux."""
     config = f"{MODULE}:{name},IoOptimized:IoOptimized,ImageOs:linux"
@@ -165,8 +168,8 @@ def request_for(name: str, region: str) -> Mapping[str, object]:
 def quote_in(answer: Answer) -> Quote | None:
     """The list price in an answer to `request_for`, or None if the type has no price there.
 
-    The list price is OriginalCost, the counterpart of CostAfterDiscount. Zero is no price. Raises `Transient` if another
-    try may help, and `RefreshError` if the request was refused or the answer cannot be read.
+    The list price is OriginalCost, the counterpart of CostAfterDiscount; zero is no price. Raises `Transient` if
+    another try may help, and `RefreshError` if the request was refused or the answer cannot be read.
     """
     body = answer.body
     code, message = str(body.get("Code") or ""), str(body.get("Message") or "")
@@ -284,7 +287,7 @@ def price_api(endpoint: str, protocol: str = "https") -> Ask:
                 f"The answer from {endpoint} is not JSON: check that no proxy answers instead of the price API, "
                 "and run the command again."
             ) from None
-        return Answer(response.status_code, response.body.to_map() if response.body else {})
+        return Answer(response.status_code or 200, response.body.to_map() if response.body else {})
 
     return ask
 
@@ -309,7 +312,7 @@ def refresh(
     _check(wanted, target)
     endpoint = endpoint or ENDPOINTS[site]
     ask = price_api(endpoint, protocol)
-    types = list(instance_types())
+    before, types = load(SHIPPED), list(instance_types())
     quotes: dict[str, dict[str, Quote]] = {}
     for region in wanted:
         progress(f"{region}: asking for the prices of {len(types)} instance types at {endpoint}")
@@ -325,7 +328,6 @@ def refresh(
         "date": today,
         "how": "Refreshed with the price API; list price before discounts.",
     }
-    before = load(SHIPPED)
     after = merge(before, quotes, f"bss-{site}-{today}", source)
     try:
         _write(target, dump(after))
@@ -344,8 +346,8 @@ def main(
     """The command. `argv` is by default what the user typed; the other arguments are those of `refresh`."""
     parser = argparse.ArgumentParser(
         prog=f"python -m {__package__}.refresh",
-        description="Refresh the pay-as-you-go prices of ECS instances in the price book from Alibaba Cloud's price API. "
-        "Your credentials need the RAM action bss:DescribePrice.",
+        description="Refresh the pay-as-you-go prices of ECS instances in the price book from Alibaba Cloud's price "
+        "API. Your credentials need the RAM action bss:DescribePrice.",
     )
     parser.add_argument("region", nargs="+", metavar="REGION", help="a region of the catalog, such as cn-hangzhou")
     parser.add_argument("--output", type=Path, metavar="FILE", help="where to write; by default over the shipped book")

@@ -5,18 +5,17 @@ Exit codes: 0, 1 where a mandatory policy is violated, 2 for bad input.
 
 import argparse
 import json
-import runpy
 import sys
 from collections.abc import Sequence
 
 from policies.rules import RULES
 
-from ..loading import DIRECTORY, PROJECT, InvalidEnvironment, environments, load_environment, read_stack_config
+from ..loading import DIRECTORY, InvalidEnvironment, environments, load_environment, read_stack_config
 from ..policy_config import policy_config
 from .diff import Diff, DiffFailed, compare, document_at
 from .document import Document, build
 from .findings import run_policies
-from .recording import ProgramFailed, record
+from .recording import ProgramFailed, record_environment
 
 ROOT = DIRECTORY.parent
 
@@ -55,21 +54,11 @@ def _preview(name: str, base: str | None, *, unknown_outputs: bool) -> tuple[Doc
     with console(stderr=True).status(f"Previewing {name}") if sys.stderr.isatty() else _Silent():
         config = read_stack_config(name)
         environment = load_environment(name, config)
-        recording = record(
-            _run_program,
-            PROJECT,
-            name,
-            config.values,
-            sorted(config.secrets),
-        )
+        recording = record_environment(name, config)
         findings = run_policies(recording, RULES, policy_config(environment, name))
         document = build(environment, recording, findings, unknown_outputs=unknown_outputs)
         diff = None if base is None else compare(base, document_at(base, name, ROOT), document)
     return document, diff
-
-
-def _run_program() -> None:
-    runpy.run_path(str(DIRECTORY), run_name="__main__")
 
 
 def _print(document: Document, diff: Diff | None, form: str, *, first: bool) -> None:
@@ -84,9 +73,9 @@ def _print(document: Document, diff: Diff | None, form: str, *, first: bool) -> 
         print(f"{MARKER}\n" if first else "")
         print(render(document, diff))
     else:
-        from .text import console, render
+        from .text import print_document
 
-        console().print(render(document, diff))
+        print_document(document, diff)
 
 
 class _Silent:

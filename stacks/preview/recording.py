@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import os
+import runpy
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,8 +21,9 @@ from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import resource_pb2
 
+from ..loading import DIRECTORY, PROJECT, SECRET, StackConfig
+
 UNKNOWN = "[unknown]"
-SECRET = "[secret]"  # noqa: S105  (what stands in place of a secret, not one)
 STACK = "pulumi:pulumi:Stack"
 
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
@@ -119,6 +121,15 @@ def record(
         asyncio.set_event_loop(None)
         loop.close()
     return Recording(project, stack, monitor.recorded, monitor.outputs)
+
+
+def record_environment(stack: str, config: StackConfig) -> Recording:
+    """Record this project's own program, as `pulumi preview` of a stack with that configuration would run it."""
+
+    def program() -> None:
+        runpy.run_path(str(DIRECTORY), run_name="__main__")
+
+    return record(program, PROJECT, stack, config.values, sorted(config.secrets))
 
 
 @contextmanager

@@ -13,6 +13,12 @@ from .diff import Diff, summary
 from .document import Document, DocumentRange, DocumentResource
 
 LEVEL_STYLES = {"mandatory": "bold red", "advisory": "yellow"}
+CHANGE_SIGNS = {
+    "added": ("+", "green"),
+    "removed": ("-", "red"),
+    "changed": ("~", "yellow"),
+    "replaced": ("+-", "magenta"),
+}
 PIPED_WIDTH = 120
 
 
@@ -20,6 +26,17 @@ def console(*, stderr: bool = False) -> Console:
     """A console without colour codes, and with a fixed width, where the output is not a terminal."""
     plain = Console(stderr=stderr, highlight=False)
     return plain if plain.is_terminal else Console(stderr=stderr, highlight=False, width=PIPED_WIDTH, no_color=True)
+
+
+def print_document(document: Document, diff: Diff | None = None) -> None:
+    """Print a document, without the blanks that fill up a table's last column where it is piped."""
+    target = console()
+    if target.is_terminal:
+        target.print(render(document, diff))
+        return
+    with target.capture() as capture:
+        target.print(render(document, diff))
+    print("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
 def render(document: Document, diff: Diff | None = None) -> RenderableType:
@@ -183,16 +200,12 @@ def _output(value: object) -> str:
 def _changes(diff: Diff) -> RenderableType:
     if not diff.changes:
         return f"none against {diff.base}"
-    signs = {
-        "added": "[green]+[/green]",
-        "removed": "[red]-[/red]",
-        "changed": "[yellow]~[/yellow]",
-        "replaced": "[magenta]+-[/magenta]",
-    }
-    table = _table("", "resource", "type", "")
+    lines = [Text(f"against {diff.base}:")]
     for change in diff.changes:
-        table.add_row(signs[change.action], change.name, short_type(change.type), escape("\n".join(change.lines())))
-    return Group(f"against {diff.base}:", table)
+        sign, style = CHANGE_SIGNS[change.action]
+        lines.append(Text.assemble((f"{sign:<2} ", style), (change.name, "cyan"), f" {short_type(change.type)}"))
+        lines += [Text(f"     {line}", no_wrap=True, overflow="ignore") for line in change.lines()]
+    return Group(*lines)
 
 
 def _summary(document: Document, diff: Diff | None) -> Text:
@@ -208,4 +221,5 @@ def _summary(document: Document, diff: Diff | None) -> Text:
     mandatory = sum(finding.enforcement_level == "mandatory" for finding in document.findings)
     advisory = len(document.findings) - mandatory
     parts.append(f"{mandatory} mandatory and {advisory} advisory findings")
-    return Text(f"{document.environment}: {'; '.join(parts)}", style="bold red" if mandatory else "bold green")
+    style = "bold red" if mandatory else "bold green"
+    return Text(f"{document.environment}: {'; '.join(parts)}", style=style, no_wrap=True, overflow="ignore")

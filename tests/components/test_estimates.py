@@ -1,0 +1,99 @@
+"""Capacity and cost: sums that can be checked by hand, and what is unknown is never zero."""
+
+import pytest
+
+from components import catalog
+from components.capacity import NODE_POOL, Range, Resource, total_capacity
+from components.catalog import PriceBook
+from components.cost import Usage, estimate
+
+REGION = "cn-hangzhou"
+POOL = Resource(
+    NODE_POOL,
+    "data-pool",
+    {
+        "instanceTypes": ["ecs.g8i.2xlarge", "ecs.g8i.4xlarge"],
+        "scalingConfig": {"enable": True, "minSize": 2, "maxSize": 10},
+        "systemDiskCategory": "cloud_essd",
+        "systemDiskPerformanceLevel": "PL1",
+        "systemDiskSize": 100,
+    },
+    REGION,
+)
+GPUS = Resource(NODE_POOL, "gpu-pool", {"instanceTypes": ["ecs.gn7i-4x.16xlarge"], "desiredSize": "3"}, REGION)
+
+
+def test_capacity() -> None:
+    vswitch = Resource("alicloud:vpc/switch:Switch", "switch", {"cidrBlock": "10.0.0.0/24"})
+    total = total_capacity([POOL, GPUS, vswitch])
+    assert total.nodes == Range(5, 13)
+    assert total.vcpu == Range(2 * 8 + 3 * 64, 10 * 16 + 3 * 64)
+    assert total.memory_gib == Range(2 * 32 + 3 * 256, 10 * 64 + 3 * 256)
+    assert total.gpus == Range(12, 12)
+    assert total.gpus_by_model == {"A10": Range(12, 12)}
+    assert total.pods == Range(2 * 45 + 3 * 210, 10 * 210 + 3 * 210)
+    assert total.addresses == 252
+
+
+def test_capacity_names_what_it_cannot_count() -> None:
+    pool = Resource(NODE_POOL, "pool", {"instanceTypes": ["ecs.new.large"], "desiredSize": "3"})
+    total = total_capacity([pool])
+    assert (total.nodes, total.vcpu, total.unknown) == (Range(3, 3), Range(), ("ecs.new.large",))
+
+
+def test_cost_of_a_pool() -> None:
+    cost = estimate([POOL], catalog.price_book())
+    small, large, disk = 2.093, 4.186, 0.0021
+    assert [line.cost for line in cost.lines] == [
+        Range(pytest.approx(2 * 730 * small), pytest.approx(10 * 730 * large)),
+        Range(pytest.approx(2 * 730 * 100 * disk), pytest.approx(10 * 730 * 100 * disk)),
+    ]
+    assert cost.complete
+    assert cost.totals["CNY"].maximum == pytest.approx(10 * 730 * (large + 100 * disk))
+
+
+def test_cost_without_a_price_is_at_least() -> None:
+    cost = estimate([POOL], PriceBook("2026-01-01", {}))
+    assert not cost.complete
+    assert cost.totals == {}
+    assert [line.note for line in cost.unpriced] == [
+        "no price for ecs.g8i.2xlarge, ecs.g8i.4xlarge in cn-hangzhou",
+        "no price for disk.cloud_essd.PL1 in cn-hangzhou",
+    ]
+
+
+def test_spot_is_priced_at_its_upper_bound() -> None:
+    spot = Resource(NODE_POOL, "spot", {**POOL.inputs, "spotStrategy": "SpotAsPriceGo"}, REGION)
+    lines = estimate([spot], catalog.price_book()).lines
+    assert lines[0].note == "spot, at the on-demand price as upper bound"
+    assert lines[0].cost == estimate([POOL], catalog.price_book()).lines[0].cost
+
+
+def test_expected_use() -> None:
+    resources = [
+        Resource("alicloud:oss/bucket:Bucket", "raw", {"bucket": "acme-raw", "redundancyType": "ZRS"}, REGION),
+        Resource("alicloud:log/project:Project", "logs", {}, REGION),
+        Resource("alicloud:ecs/eipAddress:EipAddress", "egress", {}, REGION),
+        Resource("alicloud:cs/managedKubernetes:ManagedKubernetes", "ack", {"clusterSpec": "ack.pro.small"}, REGION),
+        Resource("alicloud:kms/key:Key", "key", {}, REGION),
+    ]
+    usage = Usage({"acme-raw": 1000}, 10, 100, serverless_vcpu_hours=1000, serverless_memory_gib_hours=4000)
+    lines = {line.item: line for line in estimate(resources, catalog.price_book(), usage).lines}
+    expected = {
+        "oss.Standard.ZRS": 150,
+        "sls.ingestion": 10 * 730 / 24 * 0.4,
+        "eip.configuration": 0.0031 * 730,
+        "eip.traffic": 12.5,
+        "cluster.ack.pro.small": 0.64 * 730,
+        "acs.general-purpose.default.vcpu": 60,
+        "acs.general-purpose.default.memory": 120,
+        "kms.default-key": 0,
+    }
+    assert {item: line.cost.maximum for item, line in lines.items() if line.cost} == pytest.approx(expected)
+    assert {line.currency for item, line in lines.items() if item.startswith("eip")} == {"USD"}
+
+
+def test_what_has_no_known_price_anywhere_is_named() -> None:
+    nat = Resource("alicloud:vpc/natGateway:NatGateway", "nat", {}, REGION)
+    cost = estimate([nat], catalog.price_book())
+    assert [line.item for line in cost.unpriced] == ["nat.capacity-unit"]

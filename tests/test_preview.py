@@ -1,0 +1,286 @@
+"""The offline preview as a command: exit codes, formats, differences, and no colour where it is piped."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from components.network import Network, NetworkArgs, Scale
+from stacks import up
+from stacks.preview.__main__ import main
+from stacks.preview.recording import ProgramFailed
+from support import ENVIRONMENTS, ROOT, named, recorded
+
+Output = pytest.CaptureFixture[str]
+
+
+def _json(capsys: Output, *arguments: str) -> dict[str, Any]:
+    main([*arguments, "--format", "json"])
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the project that a test may change, under git, with one commit."""
+    copy = tmp_path / "checkout"
+    ignored = shutil.ignore_patterns("__pycache__")
+    for folder in ("components", "policies", "stacks"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.com"]
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "base"]):
+        subprocess.run([*git, *command], cwd=copy, check=True)
+    return copy
+
+
+def _run(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "stacks.preview", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    return subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+
+
+def _edit(checkout: Path, stack: str, **values: Any) -> None:
+    path = checkout / "stacks" / f"Pulumi.{stack}.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    for key, value in values.items():
+        content["config"][f"ack-ai-blueprint:{key}"] = value
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+@pytest.mark.parametrize("stack", ENVIRONMENTS)
+def test_text(stack: str, capsys: Output) -> None:
+    assert main([stack]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "\x1b" not in captured.out
+    assert not [line for line in captured.out.splitlines() if line != line.rstrip()]
+    assert captured.out.splitlines()[-1].startswith(f"{stack}: ")
+
+
+def test_production_shows_the_platform_of_the_seeds(capsys: Output) -> None:
+    main(["prod"])
+    text = capsys.readouterr().out
+    for expected in (
+        "1.35.7-aliyun.1, ack.pro.small, private API, Terway, RRSA, encrypted secrets",
+        "3 to 60 x ecs.g8i.8xlarge or ecs.g7.8xlarge",
+        "spot, taint spot",
+        "1 to 8 x ecs.gn7i-4x.16xlarge",
+        "6 x ecs.i4.8xlarge, taint workload",
+        "acme-prod-raw, versioned, encrypted (KMS)",
+        "add-on kuberay-operator",
+        "add-on ack-virtual-node",
+        "5,511 on nodes + 50,000 serverless = 55,511, declared 58,000 over 2 of 3 zones",
+        "12 policies checked, 0 disabled: no findings",
+    ):
+        assert expected in text
+
+
+@pytest.mark.parametrize("stack", ENVIRONMENTS)
+def test_json_is_as_its_schema_says(stack: str, capsys: Output) -> None:
+    document = _json(capsys, stack)
+    schema = json.loads((ROOT / "stacks" / "preview" / "document.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(document, schema)
+    assert document["environment"] == stack
+
+
+def test_json_holds_options_dependencies_and_unknown_outputs(capsys: Output) -> None:
+    resources = {resource["name"]: resource for resource in _json(capsys, "prod")["resources"]}
+    switch = resources["network-pods-cn-hangzhou-h"]
+    assert switch["inputs"]["vpcId"] == "[unknown]"
+    assert switch["propertyDependencies"]["vpcId"] == [resources["network-vpc"]["urn"]]
+    assert switch["options"] == {"protect": True, "version": "4.0.0"}
+    assert {"id", "status"} <= set(switch["unknownOutputs"])
+    assert "cidrBlock" not in switch["unknownOutputs"]
+    assert resources["raw-bucket"]["options"]["ignoreChanges"] == ["policy", "acl"]
+
+
+def test_markdown(capsys: Output) -> None:
+    assert main(["dev", "staging", "--format", "markdown"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("<!-- ack-ai-blueprint preview -->\n")
+    assert text.count("## ✅") == 2
+    assert text.count("<details>") == text.count("</details>") == 6
+
+
+def test_stack_files_and_profiles_fit_their_schemas() -> None:
+    for schema_name, pattern in (("stack", "Pulumi.*.yaml"), ("profile", "profiles/**/*.yaml")):
+        schema = json.loads((ROOT / "stacks" / f"{schema_name}.schema.json").read_text(encoding="utf-8"))
+        paths = list((ROOT / "stacks").glob(pattern))
+        assert paths
+        for path in paths:
+            jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schema)
+
+
+def test_unknown_environment_is_bad_input(capsys: Output) -> None:
+    assert main(["prd"]) == 2
+    assert "not an environment; did you mean" in capsys.readouterr().err
+
+
+def test_json_of_several_environments_is_refused(capsys: Output) -> None:
+    assert main(["dev", "prod", "--format", "json"]) == 2
+    assert "name it" in capsys.readouterr().err
+
+
+def test_bad_input_is_exit_code_2_without_a_traceback(checkout: Path) -> None:
+    _edit(checkout, "dev", region="cn-nowhere", prefx="x")
+    result = _run(checkout, "dev")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("2 problems in environment dev\n")
+    assert "Traceback" not in result.stderr
+
+
+def test_a_file_with_a_duplicate_key_is_bad_input(checkout: Path) -> None:
+    path = checkout / "stacks" / "profiles" / "base.yaml"
+    path.write_text(path.read_text(encoding="utf-8") + "tags: {}\n", encoding="utf-8")
+    result = _run(checkout, "dev")
+    assert result.returncode == 2
+    assert 'tags = "tags"\n    stands twice in one mapping; names are unique\n' in result.stderr
+    assert "stacks/profiles/base.yaml:" in result.stderr
+
+
+def test_secrets_are_never_shown(checkout: Path) -> None:
+    _edit(checkout, "local", kubernetes={"kubeconfig": {"secure": "v1:abc"}, "context": 7})
+    result = _run(checkout, "local")
+    assert result.returncode == 2
+    assert 'kubernetes.context = "[secret]"' in result.stderr
+    _edit(checkout, "local", kubernetes={"kubeconfig": {"secure": "v1:abc"}})
+    resources = json.loads(_run(checkout, "local", "--format", "json").stdout)["resources"]
+    assert [r["inputs"]["kubeconfig"] for r in resources if r["name"] == "kubernetes"] == ["[secret]"]
+
+
+def test_a_mandatory_finding_is_exit_code_1(checkout: Path) -> None:
+    _edit(checkout, "dev", quotas={"nodes": 5})
+    result = _run(checkout, "dev")
+    assert result.returncode == 1
+    assert "nodes-within-quota" in result.stdout
+    assert "1 mandatory and 0 advisory findings" in result.stdout
+
+
+def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -> None:
+    _edit(
+        checkout,
+        "dev",
+        cluster={"serviceCidr": "172.30.0.0/16"},
+        buckets={"extra": {}, "artifacts": None, "raw": {"expireOldVersionsAfterDays": 5}},
+    )
+    changes = json.loads(_run(checkout, "dev", "--diff", "HEAD", "--format", "json").stdout)["diff"]["changes"]
+    actions = {change["name"]: change["action"] for change in changes}
+    assert actions == {
+        "extra": "added",
+        "extra-bucket": "added",
+        "extra-https": "added",
+        "extra-policy": "added",
+        "extra-public-access-block": "added",
+        "raw-bucket": "changed",
+        "cluster-ack": "replaced",
+        "artifacts": "removed",
+        "artifacts-bucket": "removed",
+        "artifacts-https": "removed",
+        "artifacts-policy": "removed",
+        "artifacts-public-access-block": "removed",
+    }
+    replaced = next(change for change in changes if change["name"] == "cluster-ack")
+    assert replaced["properties"] == [
+        {"path": "serviceCidr", "before": "172.20.0.0/16", "after": "172.30.0.0/16", "replaces": True}
+    ]
+    text = _run(checkout, "dev", "--diff", "HEAD").stdout
+    assert 'serviceCidr: "172.20.0.0/16" -> "172.30.0.0/16" (forces replacement)' in text
+    assert "5 to add, 1 to change, 1 to replace, 5 to remove" in text
+
+
+def test_only_environments_that_change_are_shown(checkout: Path) -> None:
+    _edit(checkout, "staging", serverless={"maximumPods": 0}, tags={"team": "data"})
+    result = _run(checkout, "--diff", "HEAD", "--changed", "--format", "markdown")
+    assert result.returncode == 0
+    assert [line for line in result.stdout.splitlines() if line.startswith("## ")] == ["## ✅ `staging`"]
+    unchanged = _run(checkout, "dev", "--diff", "HEAD", "--changed", "--format", "markdown")
+    assert unchanged.stdout.splitlines()[-1] == "No environment changes."
+
+
+def test_a_new_environment_is_all_added(checkout: Path) -> None:
+    shutil.copy(checkout / "stacks" / "Pulumi.dev.yaml", checkout / "stacks" / "Pulumi.lab.yaml")
+    diff = json.loads(_run(checkout, "lab", "--diff", "HEAD", "--format", "json").stdout)["diff"]
+    assert {change["action"] for change in diff["changes"]} == {"added"}
+
+
+@pytest.mark.parametrize(
+    ("revision", "message"), [("nowhere", "cannot read revision nowhere"), ("HEAD", "cannot be previewed at HEAD")]
+)
+def test_a_revision_that_cannot_be_compared_with(checkout: Path, revision: str, message: str) -> None:
+    good = (checkout / "stacks" / "Pulumi.dev.yaml").read_text(encoding="utf-8")
+    _edit(checkout, "dev", region="cn-nowhere")
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.com"]
+    subprocess.run([*git, "commit", "--all", "--quiet", "--message", "bad"], cwd=checkout, check=True)
+    (checkout / "stacks" / "Pulumi.dev.yaml").write_text(good, encoding="utf-8")
+    result = _run(checkout, "dev", "--diff", revision)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_look_up_on_the_preview_path_is_refused() -> None:
+    def program() -> None:
+        import pulumi_alicloud
+
+        pulumi_alicloud.get_zones()
+
+    with pytest.raises(Exception, match="looks up alicloud:index/getZones:getZones in the cloud"):
+        recorded(program)
+
+
+def test_two_resources_of_one_name_are_refused() -> None:
+    args = NetworkArgs(cidr="10.0.0.0/16", zones=["cn-hangzhou-h"], scale=Scale(nodes=1, pods=1))
+
+    def program() -> None:
+        for _ in range(2):
+            Network("network", args, name="acme", region="cn-hangzhou")
+
+    with pytest.raises(ProgramFailed, match="two resources have the URN"):
+        recorded(program)
+
+
+def test_the_recording_is_in_the_order_of_the_program_and_its_urns_are_nested() -> None:
+    def program() -> None:
+        import pulumi
+
+        outer = pulumi.ComponentResource("a:b:Outer", "outer")
+        inner = pulumi.ComponentResource("a:b:Inner", "inner", opts=pulumi.ResourceOptions(parent=outer))
+        pulumi.ComponentResource("a:b:Leaf", "leaf", opts=pulumi.ResourceOptions(parent=inner))
+
+    recording = recorded(program)
+    assert [resource.name for resource in recording.resources] == ["outer", "inner", "leaf"]
+    assert named(recording, "leaf").urn == "urn:pulumi:test::project::a:b:Outer$a:b:Inner$a:b:Leaf::leaf"
+
+
+def test_up_without_the_cli_says_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setattr(up.shutil, "which", lambda _: None)
+    assert up.main(["dev"]) == 2
+    assert "The Pulumi CLI is not on PATH" in capsys.readouterr().err
+
+
+def test_up_hands_the_policies_to_the_cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    arguments = tmp_path / "arguments"
+    cli = tmp_path / "pulumi"
+    cli.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {arguments}\ncp "$7" {tmp_path}/config.json\nexit 3\n')
+    cli.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert up.main(["prod", "--", "--yes"]) == 3
+    given = arguments.read_text(encoding="utf-8").splitlines()
+    assert given[:6] == ["up", "--stack", "prod", "--policy-pack", "policies", "--policy-pack-config"]
+    assert given[-1] == "--yes"
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    assert config["nodes-within-quota"] == {"enforcementLevel": "mandatory", "maximum": 120}
+    assert config["deletion-protection"] == {"enforcementLevel": "mandatory"}
+
+
+def test_up_checks_the_environment_first(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setattr(up.shutil, "which", lambda _: "pulumi")
+    assert up.main(["nowhere"]) == 2
+    assert "not an environment" in capsys.readouterr().err

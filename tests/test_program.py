@@ -1,0 +1,103 @@
+"""The graph of every shipped environment: what the facts force on it, and that no URN changes by accident."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from components import catalog
+from stacks.loading import PROJECT, StackConfig, load_environment, read_stack_config
+from stacks.preview.recording import SECRET, ProgramFailed, Recording, record_environment
+from support import ENVIRONMENTS, ROOT, overlaid
+
+CLOUD = tuple(name for name in ENVIRONMENTS if name != "local")
+
+
+@pytest.fixture(scope="module")
+def recordings() -> Mapping[str, Recording]:
+    return {stack: record_environment(stack, read_stack_config(stack)) for stack in ENVIRONMENTS}
+
+
+@pytest.mark.parametrize("stack", ENVIRONMENTS)
+def test_no_urn_changes_by_accident(stack: str, recordings: Mapping[str, Recording]) -> None:
+    """A new or moved resource is meant: run `make generate` and commit the file. A rename carries an alias."""
+    urns = sorted(resource.urn.split("::", 2)[2] for resource in recordings[stack].resources)
+    assert urns == (ROOT / "tests" / "graphs" / f"{stack}.txt").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("stack", ENVIRONMENTS)
+def test_every_resource_has_an_explicit_provider(stack: str, recordings: Mapping[str, Recording]) -> None:
+    for resource in recordings[stack].resources:
+        if resource.custom and not resource.type.startswith("pulumi:"):
+            assert resource.provider, resource.urn
+
+
+@pytest.mark.parametrize("stack", ENVIRONMENTS)
+def test_every_child_is_named_after_its_component(stack: str, recordings: Mapping[str, Recording]) -> None:
+    by_urn = {resource.urn: resource for resource in recordings[stack].resources}
+    for resource in by_urn.values():
+        if resource.parent:
+            assert resource.name.startswith(f"{by_urn[resource.parent].name}-"), resource.urn
+
+
+@pytest.mark.parametrize("stack", CLOUD)
+def test_nothing_lacks_a_name_that_the_provider_would_make_up(stack: str, recordings: Mapping[str, Recording]) -> None:
+    names = {
+        "alicloud:vpc/network:Network": "vpcName",
+        "alicloud:vpc/switch:Switch": "vswitchName",
+        "alicloud:cs/nodePool:NodePool": "nodePoolName",
+        "alicloud:cs/kubernetesAddon:KubernetesAddon": "name",
+        "alicloud:cs/managedKubernetes:ManagedKubernetes": "name",
+        "alicloud:oss/bucket:Bucket": "bucket",
+        "alicloud:log/project:Project": "projectName",
+    }
+    for resource in recordings[stack].resources:
+        if resource.type in names:
+            assert resource.inputs[names[resource.type]], resource.urn
+
+
+@pytest.mark.parametrize("stack", CLOUD)
+def test_no_input_is_deprecated_or_would_replace_silently(stack: str, recordings: Mapping[str, Recording]) -> None:
+    cluster = next(
+        r for r in recordings[stack].resources if r.type == "alicloud:cs/managedKubernetes:ManagedKubernetes"
+    )
+    assert not {"workerVswitchIds", "loadBalancerSpec", "clientCert", "clientKey"} & set(cluster.inputs)
+    assert {"vswitchIds", "podVswitchIds"} <= set(cluster.inputs)
+    assert "serviceCidr" in catalog.replacing_properties()[cluster.type]
+
+
+def test_production_is_protected_and_the_others_are_not(recordings: Mapping[str, Recording]) -> None:
+    for stack in CLOUD:
+        protected = {r.name for r in recordings[stack].resources if r.options.protect and not r.custom}
+        expected = {"network", "encryption", "cluster", *load_environment(stack, read_stack_config(stack)).buckets}
+        assert protected == (expected if stack == "prod" else set())
+
+
+def test_node_pools_and_add_ons_wait_for_the_cluster(recordings: Mapping[str, Recording]) -> None:
+    resources = recordings["prod"].resources
+    cluster = next(r for r in resources if r.type == "alicloud:cs/managedKubernetes:ManagedKubernetes")
+    for resource in resources:
+        if resource.type.startswith(("alicloud:cs/nodePool", "alicloud:cs/kubernetesAddon")):
+            assert cluster.urn in resource.dependencies, resource.urn
+    system_pool = next(r for r in resources if r.name == "system" and not r.custom)
+    platform = next(r for r in resources if r.name == "platform")
+    assert system_pool.urn in platform.dependencies or any("system-pool" in urn for urn in platform.dependencies)
+
+
+def test_local_creates_nothing_in_a_cloud(recordings: Mapping[str, Recording]) -> None:
+    assert not [r.urn for r in recordings["local"].resources if r.type.startswith("alicloud:")]
+    provider = next(r for r in recordings["local"].resources if r.type == "pulumi:providers:kubernetes")
+    assert provider.inputs["clusterIdentifier"] == "kind-platform"
+
+
+def test_a_secret_kubeconfig_stays_secret() -> None:
+    config = overlaid("local", {"kubernetes": {"kubeconfig": "apiVersion: v1"}})
+    recording = record_environment("local", StackConfig(config.values, frozenset({f"{PROJECT}:kubernetes"})))
+    provider = next(r for r in recording.resources if r.type == "pulumi:providers:kubernetes")
+    assert provider.inputs["kubeconfig"] == SECRET
+
+
+def test_bad_configuration_ends_in_the_report() -> None:
+    with pytest.raises(ProgramFailed) as caught:
+        record_environment("dev", overlaid("dev", {"region": "cn-nowhere"}))
+    assert str(caught.value).startswith('1 problem in environment dev\n\n  region = "cn-nowhere"\n')
+    assert "stacks/profiles/flavors/ack.yaml" not in str(caught.value)
