@@ -16,8 +16,8 @@ class Args(BaseModel):
     """Base of all component arguments.
 
     Fields are written in camelCase in YAML and in snake_case in Python; both are accepted. Unknown keys are refused and
-    values cannot be changed after construction. The string below a field is its documentation: it becomes the
-    description in the JSON Schema and in the reference page.
+    values cannot be changed after construction. The string below a field says what it means; the environment's JSON
+    Schema and reference page are made of these strings.
     """
 
     model_config = ConfigDict(
@@ -26,7 +26,6 @@ class Args(BaseModel):
         alias_generator=to_camel,
         validate_by_name=True,
         validate_by_alias=True,
-        use_attribute_docstrings=True,
         protected_namespaces=(),
     )
 

@@ -4,8 +4,8 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
-from typing import Any
 
 from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
 
@@ -16,10 +16,10 @@ from .loading import DIRECTORY, PROJECT, environments, read_stack_config
 from .preview.diff import Diff
 from .preview.document import Document
 from .preview.recording import record_environment
+from .schema import Schema, described_schema
 
 ROOT = DIRECTORY.parent
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-Schema = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,7 +57,7 @@ def graph(stack: str) -> str:
 
 def profile_schema() -> Schema:
     """The schema of a layer: an environment of which any key may be left out, and any entry of a map be removed."""
-    schema = Environment.model_json_schema()
+    schema = deepcopy(described_schema(Environment))
     for part in [schema, *schema["$defs"].values()]:
         part.pop("required", None)
         for key, value in part.get("properties", {}).items():
@@ -105,8 +105,7 @@ def stack_schema() -> Schema:
 
 def document_schema() -> Schema:
     """The schema of `--format json`."""
-    schema = Document.model_json_schema(mode="serialization")
-    diff = Diff.model_json_schema(mode="serialization")
+    schema, diff = (deepcopy(described_schema(model, "serialization")) for model in (Document, Diff))
     schema["$defs"].update(diff.pop("$defs"))
     schema["$defs"]["Diff"] = diff
     schema["properties"]["diff"] = {"$ref": "#/$defs/Diff", "description": "Only with --diff."}
@@ -115,7 +114,7 @@ def document_schema() -> Schema:
 
 def environment_page() -> str:
     """The reference of everything that an environment may hold."""
-    schema = Environment.model_json_schema()
+    schema = described_schema(Environment)
     lines = [
         "# Environment reference",
         "",

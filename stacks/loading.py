@@ -17,6 +17,7 @@ from components.inputs import Problem, join, one_of
 from .checks import check
 from .environment import Environment
 from .layers import FileProblems, Layer, merge, place_of, read_layer
+from .schema import described_schema
 
 PROJECT = "ack-ai-blueprint"
 DIRECTORY = Path(__file__).parent
@@ -279,7 +280,7 @@ def _message(error: ErrorDetails, location: Sequence[str | int]) -> str:
 
 
 def _schema_at(location: Sequence[str | int]) -> Mapping[str, Any]:
-    root = Environment.model_json_schema()
+    root = described_schema(Environment)
     schema: dict[str, Any] = root
     for part in [*location, None]:
         if "anyOf" in schema:

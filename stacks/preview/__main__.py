@@ -3,6 +3,12 @@
 Exit codes: 0, 1 where a mandatory policy is violated, 2 for bad input.
 """
 
+import gc
+
+if __name__ == "__main__":
+    # The command ends within seconds and keeps nearly all that it makes: collecting takes a fifth of its time.
+    gc.disable()
+
 import argparse
 import json
 import sys

@@ -10,7 +10,7 @@ import logging
 import os
 import runpy
 from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -107,9 +107,7 @@ def record(
     pulumi.runtime.settings.ROOT.set(None)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    # One worker keeps the order of registrations that of the program.
-    executor = ThreadPoolExecutor(max_workers=1)
-    loop.set_default_executor(executor)
+    loop.set_default_executor(_Inline())
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
         with _environment(config or {}, secret_keys):
@@ -117,7 +115,6 @@ def record(
     except pulumi.RunError as error:
         raise ProgramFailed(str(error)) from None
     finally:
-        executor.shutdown()
         asyncio.set_event_loop(None)
         loop.close()
     return Recording(project, stack, monitor.recorded, monitor.outputs)
@@ -186,6 +183,18 @@ class _RecordingMonitor(mocks.MockMonitor):
         raise ProgramFailed(
             f"the program looks up {request.tok} in the cloud; a preview must not, so take the value from configuration"
         )
+
+
+class _Inline(ThreadPoolExecutor):
+    """Runs each call at once: the monitor never waits, and registrations keep the order of the program."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
 
 
 class _NoMocks(mocks.Mocks):

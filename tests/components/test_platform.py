@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 from components import catalog, platform
 from components.inputs import InvalidInput
@@ -20,7 +21,7 @@ def _platform(systems: Mapping[str, SystemArgs], flavor: Flavor = "ack") -> Reco
 
 
 def test_add_ons_have_their_own_name_and_a_stable_configuration() -> None:
-    values = {"b": "2", "a": {"y": 1, "x": 2}}
+    values: dict[str, JsonValue] = {"b": "2", "a": {"y": 1, "x": 2}}
     recording = _platform({"prometheus": SystemArgs(values=values), "kuberay": SystemArgs(version="v1.7.0")})
     prometheus = named(recording, "platform-prometheus").inputs
     assert prometheus["name"] == "arms-prometheus"

@@ -7,7 +7,7 @@ refuses: the deletion of what is protected, unknown or in use, and every look-up
 import itertools
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Resource:
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """Both providers at once; `resources` is what exists, by id, and `configurations` what they were configured with."""
+    """Both providers at once; `resources` is what exists, by id, `configurations` what they were configured with."""
 
     def __init__(self, replacements: Mapping[str, list[str]]) -> None:
         """replacements: by type, the inputs whose change replaces a resource."""
@@ -65,13 +65,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
-    def Handshake(self, request: provider_pb2.ProviderHandshakeRequest, context: Any) -> Any:
+    def Handshake(
+        self, request: provider_pb2.ProviderHandshakeRequest, context: Any
+    ) -> provider_pb2.ProviderHandshakeResponse:
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, accept_resources=True)
 
     def Attach(self, request: plugin_pb2.PluginAttach, context: Any) -> Empty:
         return Empty()
 
     def GetPluginInfo(self, request: Empty, context: Any) -> plugin_pb2.PluginInfo:
+        # Newer than what any SDK asks for, or the engine warns.
         return plugin_pb2.PluginInfo(version="1000.0.0")
 
     def CheckConfig(self, request: provider_pb2.CheckRequest, context: Any) -> provider_pb2.CheckResponse:
@@ -120,11 +123,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             found = self._existing(request.id, context)
             if MessageToDict(found.inputs).get("deletionProtection") in (True, "Enabled"):
                 _refuse(context, grpc.StatusCode.FAILED_PRECONDITION, f"deletion protection of {request.id} is on")
-            users = [id_ for id_, other in self.resources.items() if request.id in _leaves(MessageToDict(other.inputs))]
+            others = {id_: other for id_, other in self.resources.items() if id_ != request.id}
+            users = [id_ for id_, other in others.items() if request.id in _leaves(MessageToDict(other.inputs))]
             # A cluster takes its add-ons along.
-            alone = [id_ for id_ in users if found.type != CLUSTER or self.resources[id_].type != ADDON]
-            if set(alone) - {request.id}:
-                _refuse(context, grpc.StatusCode.FAILED_PRECONDITION, f"{request.id} is in use by {', '.join(alone)}")
+            blocking = [id_ for id_ in users if found.type != CLUSTER or others[id_].type != ADDON]
+            if blocking:
+                _refuse(
+                    context, grpc.StatusCode.FAILED_PRECONDITION, f"{request.id} is in use by {', '.join(blocking)}"
+                )
             for id_ in {request.id, *users}:
                 del self.resources[id_]
         return Empty()
@@ -154,7 +160,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
 
 @contextmanager
-def served(replacements: Path) -> Iterator[tuple[Provider, int]]:
+def served(replacements: Path) -> Generator[tuple[Provider, int]]:
     """A running stand-in and its port. replacements: the catalog's file of inputs whose change replaces a resource."""
     provider = Provider(json.loads(replacements.read_text(encoding="utf-8"))["types"])
     server: Any = grpc.server(ThreadPoolExecutor(max_workers=16))

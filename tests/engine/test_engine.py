@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from stacks.loading import DIRECTORY, PROJECT, environments, load_environment, read_stack_config
+from stacks.preview.recording import STACK, UNKNOWN
 
 from .provider import KUBECONFIG, Provider, served
 
@@ -21,10 +23,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 ROOT = DIRECTORY.parent
-SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+MARK_OF_SECRETS = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 """What marks a secret in a state and in what a provider gets."""
 
-WRITE_POLICY_CONFIG = """
+PRINT_POLICY_CONFIG = """
 import json, sys
 from stacks.loading import load_environment, read_stack_config
 from stacks.policy_config import policy_config
@@ -70,9 +72,15 @@ class Workspace:
 
     def pulumi(self, *arguments: str, fails: bool = False) -> str:
         """Run the CLI on the stack and give all that it prints."""
-        flags = ("--stack", self.stack, "--non-interactive", "--color", "never")
-        done = self.run("pulumi", *arguments, *flags, fails=fails)
+        done = self.run(*self._cli(arguments), fails=fails)
         return done.stdout + done.stderr
+
+    def answer(self, *arguments: str) -> Any:
+        """Run the CLI on the stack and give the JSON that it prints."""
+        return json.loads(self.run(*self._cli(arguments)).stdout)
+
+    def _cli(self, arguments: Sequence[str]) -> Sequence[str]:
+        return ("pulumi", *arguments, "--stack", self.stack, "--non-interactive", "--color", "never")
 
     def set(self, key: str, value: str, *flags: str) -> None:
         """Change the configuration."""
@@ -80,7 +88,11 @@ class Workspace:
 
     def state(self) -> Sequence[Mapping[str, Any]]:
         """The resources of the state, secrets encrypted."""
-        return json.loads(self.pulumi("stack", "export"))["deployment"].get("resources", [])
+        return self.answer("stack", "export")["deployment"].get("resources", [])
+
+    def policy_config(self) -> dict[str, Any]:
+        """The policy pack's configuration for the environment."""
+        return json.loads(self.run(sys.executable, "-c", PRINT_POLICY_CONFIG, self.stack).stdout)
 
     def preview_with_policies(self, config: Mapping[str, Any], *, fails: bool = False) -> str:
         """Preview with the policy pack."""
@@ -96,18 +108,38 @@ def workspace(tmp_path: Path) -> Iterator[Callable[[str], Workspace]]:
         yield lambda stack: Workspace(tmp_path, stack, provider, port)
 
 
+def _is_in_cloud(resource: Mapping[str, Any]) -> bool:
+    return resource["custom"] and not resource["type"].startswith("pulumi:providers:")
+
+
+def _like(recorded: Any, real: Any) -> bool:
+    """Whether a recorded value is the real one, as far as a recording can know it."""
+    if isinstance(recorded, dict) and isinstance(real, dict):
+        return recorded.keys() == real.keys() and all(_like(recorded[key], real[key]) for key in recorded)
+    if isinstance(recorded, list) and isinstance(real, list):
+        return len(recorded) == len(real) and all(map(_like, recorded, real))
+    return recorded in (real, UNKNOWN)
+
+
 @pytest.mark.parametrize("stack", environments())
 def test_whole_cycle(stack: str, workspace: Callable[[str], Workspace]) -> None:
-    """Create, no change in a second preview and in a refresh, and destroy: in two steps where the stack is protected."""
+    """Create, no change in a second preview and in a refresh, and destroy: in two steps where it is protected."""
     work = workspace(stack)
     work.run(sys.executable, "-m", "stacks.up", stack, "--", "--yes", "--skip-preview", "--non-interactive")
     state = work.state()
-    created = {resource["urn"] for resource in state if resource["type"] != "pulumi:pulumi:Stack"}
-    offline = json.loads(work.run(sys.executable, "-m", "stacks.preview", stack, "--format", "json").stdout)
-    # Equality also says that nothing uses a default provider, which would have no region.
-    assert created == {resource["urn"] for resource in offline["resources"]}
-    assert len(work.provider.resources) == sum(resource.get("id", "") in work.provider.resources for resource in state)
+    assert {resource["id"] for resource in state if _is_in_cloud(resource)} == set(work.provider.resources)
     assert KUBECONFIG not in json.dumps(state)
+    created = {resource["urn"]: resource for resource in state if resource["type"] != STACK}
+    offline = json.loads(work.run(sys.executable, "-m", "stacks.preview", stack, "--format", "json").stdout)
+    recorded = {resource["urn"]: resource for resource in offline["resources"]}
+    # Equality also says that nothing uses a default provider, which would have no region.
+    assert created.keys() == recorded.keys()
+    for urn, resource in recorded.items():
+        assert sorted(created[urn].get("dependencies", [])) == resource["dependencies"], urn
+        if _is_in_cloud(created[urn]):
+            assert _like(resource["inputs"], created[urn]["inputs"]), (resource, created[urn])
+    outside = [urn for urn, resource in created.items() if "/../" in resource.get("sourcePosition", "")]
+    assert not outside, "the copy's program imports from elsewhere"
     work.pulumi("preview", "--expect-no-changes")
     work.pulumi("refresh", "--yes", "--expect-no-changes")
 
@@ -115,7 +147,8 @@ def test_whole_cycle(stack: str, workspace: Callable[[str], Workspace]) -> None:
     assert bool(protected) == load_environment(stack, read_stack_config(stack)).protection
     if protected:
         existing = dict(work.provider.resources)
-        assert "cannot be deleted\n    because it is protected" in work.pulumi("destroy", "--yes", fails=True)
+        refused = work.pulumi("destroy", "--yes", fails=True)
+        assert "it is protected" in refused, refused
         assert work.provider.resources == existing
         work.set("protection", "false")
         work.pulumi("up", "--yes", "--skip-preview")
@@ -125,18 +158,21 @@ def test_whole_cycle(stack: str, workspace: Callable[[str], Workspace]) -> None:
 
 
 @pytest.mark.parametrize("stack", environments())
-def test_policies(stack: str, workspace: Callable[[str], Workspace]) -> None:
-    """The pack passes with an environment's own quotas and refuses what exceeds a lowered one."""
+def test_policies_pass(stack: str, workspace: Callable[[str], Workspace]) -> None:
+    """The pack passes with an environment's own quotas, and runs every rule."""
     work = workspace(stack)
-    config = json.loads(work.run(sys.executable, "-c", WRITE_POLICY_CONFIG, stack).stdout)
-    passed = work.preview_with_policies(config)
+    passed = work.preview_with_policies(work.policy_config())
     # A rule that reads what a preview cannot know would be skipped with this remark.
-    assert "can't run policy" not in passed
-    if load_environment(stack, read_stack_config(stack)).node_pools:
-        config["nodes-within-quota"] = {"enforcementLevel": "mandatory", "maximum": 1}
-        refused = work.preview_with_policies(config, fails=True)
-        assert "[mandatory] [severity: high]  nodes-within-quota" in refused
-        assert "the quota is 1." in refused
+    assert "can't run policy" not in passed, passed
+
+
+def test_policies_refuse_what_exceeds_a_quota(workspace: Callable[[str], Workspace]) -> None:
+    """A quota below what the environment needs fails the preview, which names policy and quota."""
+    work = workspace("dev")
+    config = {**work.policy_config(), "nodes-within-quota": {"enforcementLevel": "mandatory", "maximum": 1}}
+    refused = work.preview_with_policies(config, fails=True)
+    assert re.search(r"\[mandatory\].*nodes-within-quota", refused), refused
+    assert "the quota is 1." in refused, refused
 
 
 def test_bad_configuration_is_reported(workspace: Callable[[str], Workspace]) -> None:
@@ -145,11 +181,20 @@ def test_bad_configuration_is_reported(workspace: Callable[[str], Workspace]) ->
     work.set("network.zones[0]", "cn-nowhere-x")
     work.set("nodePools.data.autoscaling.maximum", "many")
     report = work.run(sys.executable, "-m", "stacks.preview", "dev", fails=True).stderr
-    assert 'network.zones[0] = "cn-nowhere-x"' in report
+    assert 'network.zones[0] = "cn-nowhere-x"' in report, report
+    assert 'nodePools.data.autoscaling.maximum = "many"' in report, report
     output = work.pulumi("preview", fails=True)
-    shown = [line.strip() for line in output.splitlines()]
-    assert [line for line in map(str.strip, report.splitlines()) if line not in shown] == []
-    assert "Traceback" not in output
+    assert [line for line in report.splitlines() if line.strip() not in output] == [], output
+    assert "Traceback" not in output, output
+
+
+def test_example_prefix_is_refused(workspace: Callable[[str], Workspace]) -> None:
+    """`up` creates nothing under the names of the example."""
+    work = workspace("dev")
+    work.set("prefix", "acme")
+    refused = work.pulumi("up", "--yes", "--skip-preview", fails=True)
+    assert 'prefix = "acme": this is the example\'s' in refused, refused
+    assert work.provider.resources == {}
 
 
 def test_changed_configuration_changes_one_pool(workspace: Callable[[str], Workspace]) -> None:
@@ -157,9 +202,8 @@ def test_changed_configuration_changes_one_pool(workspace: Callable[[str], Works
     work = workspace("dev")
     work.pulumi("up", "--yes", "--skip-preview")
     work.set("nodePools.data.autoscaling.maximum", "5")
-    steps = json.loads(work.pulumi("preview", "--json"))["steps"]
-    changes = [step for step in steps if step["op"] != "same"]
-    assert [(step["op"], step["urn"].rpartition("::")[2]) for step in changes] == [("update", "data-pool")]
+    changes = [step for step in work.answer("preview", "--json")["steps"] if step["op"] != "same"]
+    assert [(step["op"], step["urn"].rpartition("::")[2]) for step in changes] == [("update", "data-pool")], changes
     assert changes[0]["newState"]["inputs"]["scalingConfig"]["maxSize"] == 5
 
 
@@ -168,9 +212,10 @@ def test_secret_stays_secret(workspace: Callable[[str], Workspace]) -> None:
     work = workspace("local")
     work.set("kubernetes.kubeconfig", "the kubeconfig", "--secret")
     work.pulumi("up", "--yes", "--skip-preview")
-    assert {**SECRET, "value": "the kubeconfig"} in [given.get("kubeconfig") for given in work.provider.configurations]
+    given = [configured.get("kubeconfig") for configured in work.provider.configurations]
+    assert {**MARK_OF_SECRETS, "value": "the kubeconfig"} in given
     state = work.state()
     inputs = next(resource["inputs"] for resource in state if resource["type"] == "pulumi:providers:kubernetes")
-    assert SECRET.items() <= inputs["kubeconfig"].items()
+    assert inputs["kubeconfig"] == {**MARK_OF_SECRETS, "ciphertext": inputs["kubeconfig"].get("ciphertext")}
     assert "the kubeconfig" not in json.dumps(state)
     assert "the kubeconfig" not in (work.root / "stacks" / "Pulumi.local.yaml").read_text(encoding="utf-8")

@@ -43,17 +43,16 @@ def in_region(region: str = "cn-hangzhou") -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions(provider=alicloud.Provider(f"provider-{region}", region=region))
 
 
-def pool(size: Any = "10", instance_type: Any = "ecs.g8i.2xlarge", **further: Any) -> Callable[[], object]:
+def pool(size: Any = "10", instance_type: Any = "ecs.g8i.2xlarge") -> Callable[[], object]:
     def program() -> None:
-        opts = in_region()
         alicloud.cs.NodePool(
             "pool",
             cluster_id="c1",
             instance_types=[instance_type],
             desired_size=size,
             system_disk_size=40,
-            **{"tags": TAGS, **further},
-            opts=opts,
+            tags=TAGS,
+            opts=in_region(),
         )
 
     return program
@@ -87,9 +86,9 @@ def vpc(tags: Any = TAGS, region: str = "cn-hangzhou", protect: bool = True) -> 
 
 def bucket(blocked: Any = True, **inputs: Any) -> Callable[[], object]:
     def program() -> None:
-        values: dict[str, Any] = {key: given(value) for key, value in inputs.items()}
+        values: dict[str, Any] = {"tags": TAGS, **{key: given(value) for key, value in inputs.items()}}
         opts = pulumi.ResourceOptions(protect=True)
-        resource = alicloud.oss.Bucket("bucket", **{"tags": TAGS, **values}, opts=opts)
+        resource = alicloud.oss.Bucket("bucket", opts=opts, **values)
         block = given(blocked)
         if block is not None:
             alicloud.oss.BucketPublicAccessBlock("block", bucket=resource.id, block_public_access=block)

@@ -1,0 +1,1 @@
+"""Measurements of the preview; see `make bench`."""

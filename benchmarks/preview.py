@@ -1,0 +1,127 @@
+"""`make bench`: what a preview of production costs beside what it cannot do without, and how it grows.
+
+Figures of one run on one machine: read the ratios, not the seconds.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from components.inputs import Args
+from stacks.loading import DIRECTORY, PROJECT, StackConfig, read_stack_config
+
+RUNS = 5
+GROWTH = (10, 100, 1000)
+ROOT = DIRECTORY.parent
+
+FLOOR = """
+import asyncio, importlib, json, sys
+import pulumi, pulumi_alicloud, pulumi_kubernetes, pulumi_policy
+from pulumi.runtime import mocks, stack
+
+class Echo(mocks.Mocks):
+    def new_resource(self, args):
+        return "", args.inputs
+    def call(self, args):
+        return {}
+
+resources = json.loads(sys.stdin.read())
+
+def program():
+    for index, (module, name, inputs) in enumerate(resources):
+        getattr(importlib.import_module(f"pulumi_alicloud.{module}"), name)
+        pulumi.CustomResource(f"alicloud:{module}/x:{name}", f"bare-{index}", inputs)
+
+loop = asyncio.new_event_loop()
+asyncio.set_event_loop(loop)
+mocks.set_mocks(Echo(), preview=True)
+loop.run_until_complete(stack.run_pulumi_func(program))
+"""
+"""The same SDK modules, and as many resources with the same inputs, in Pulumi's own mock runtime: nothing of ours."""
+
+
+class Figure(Args):
+    """Median, minimum and maximum of several runs, in seconds."""
+
+    median: float
+    minimum: float
+    maximum: float
+
+
+def timed(command: Sequence[str], stdin: str = "", runs: int = RUNS) -> Figure:
+    """Time a command as a whole process, after one run that is not counted."""
+    seconds: list[float] = []
+    for run in range(runs + 1):
+        start = time.perf_counter()
+        subprocess.run(command, input=stdin, cwd=ROOT, check=True, text=True, stdout=subprocess.DEVNULL)
+        if run:
+            seconds.append(time.perf_counter() - start)
+    return Figure(median=statistics.median(seconds), minimum=min(seconds), maximum=max(seconds))
+
+
+def preview_of_production() -> None:
+    """The preview beside the same imports and the same number of bare resources."""
+    resources = _production_resources()
+    preview = timed([sys.executable, "-m", "stacks.preview", "prod"])
+    floor = timed([sys.executable, "-c", FLOOR], json.dumps(resources))
+    own = 1 - floor.median / preview.median
+    print(f"Preview of prod, {len(resources)} resources, {RUNS} runs each; median (minimum to maximum) in seconds")
+    for name, figure in (("whole command", preview), ("SDK imports and bare resources", floor)):
+        print(f"  {name:32} {figure.median:6.2f}  ({figure.minimum:.2f} to {figure.maximum:.2f})")
+    print(f"  {'own share of the whole':32} {own:6.0%}  (should stay under 30%)")
+
+
+def _production_resources() -> list[tuple[str, str, dict[str, object]]]:
+    command = [sys.executable, "-m", "stacks.preview", "prod", "--format", "json"]
+    output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    found: list[tuple[str, str, dict[str, object]]] = []
+    for resource in json.loads(output)["resources"]:
+        package, module, name = resource["type"].split(":")
+        if package == "alicloud":
+            found.append((module.split("/")[0], name, resource["inputs"]))
+    return found
+
+
+def growth() -> None:
+    """Time to load, record, judge and price an environment with many pools and buckets."""
+    print("\nGrowth with pools and buckets (half each), one run each, within one process")
+    print(f"  {'pools and buckets':>18} {'resources':>10} {'seconds':>9} {'ms a resource':>14}")
+    for count in GROWTH:
+        seconds, resources = _preview_of(count)
+        print(f"  {count:18,} {resources:10,} {seconds:9.2f} {1000 * seconds / resources:14.2f}")
+
+
+def _preview_of(count: int) -> tuple[float, int]:
+    from policies.rules import RULES
+    from stacks.loading import load_environment
+    from stacks.policy_config import policy_config
+    from stacks.preview.document import build
+    from stacks.preview.findings import run_policies
+    from stacks.preview.recording import record_environment
+
+    half = count // 2
+    pool = {"kind": "cpu", "instanceTypes": ["ecs.g8i.2xlarge"], "size": 1, "maxPods": 16}
+    values = dict(read_stack_config("dev").values)
+    values |= {
+        f"{PROJECT}:nodePools": json.dumps({f"pool-{index}": pool for index in range(half)}),
+        f"{PROJECT}:buckets": json.dumps({f"bucket-{index}": {} for index in range(half)}),
+        f"{PROJECT}:network": json.dumps(
+            {"cidr": "10.0.0.0/12", "zones": ["cn-hangzhou-h"], "scale": {"nodes": half + 50, "pods": 50_000}}
+        ),
+        f"{PROJECT}:quotas": "{}",
+    }
+    config = StackConfig(values)
+    start = time.perf_counter()
+    environment = load_environment("dev", config)
+    recording = record_environment("dev", config)
+    findings = run_policies(recording, RULES, policy_config(environment, "dev"))
+    document = build(environment, recording, findings)
+    return time.perf_counter() - start, len(document.resources)
+
+
+if __name__ == "__main__":
+    preview_of_production()
+    growth()
