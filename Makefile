@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help preview test check format up bench generate prices lock clean
+.PHONY: help preview test check format up destroy bench generate prices lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ format: $(VENV)/check ## Format the code and mend what the linter can mend
 
 up: $(VENV)/runtime ## Run the real `pulumi up` with the policy pack: make up ENV=dev
 	@$(BIN)/python -m stacks.up $(ENV)
+
+destroy: $(VENV)/runtime ## Lift the protection and run `pulumi destroy`, asking before each: make destroy ENV=dev
+	@$(BIN)/python -m stacks.destroy $(ENV)
 
 bench: $(VENV)/runtime ## Measure the preview
 	@$(BIN)/python -m benchmarks.preview

@@ -18,6 +18,8 @@ GROWTH = (10, 100, 1000)
 ROOT = DIRECTORY.parent
 
 FLOOR = """
+import gc
+gc.disable()  # as the preview does
 import asyncio, importlib, json, sys
 import pulumi, pulumi_alicloud, pulumi_kubernetes, pulumi_policy
 from pulumi.runtime import mocks, stack
@@ -109,7 +111,7 @@ def _preview_of(count: int) -> tuple[float, int]:
         f"{PROJECT}:nodePools": json.dumps({f"pool-{index}": pool for index in range(half)}),
         f"{PROJECT}:buckets": json.dumps({f"bucket-{index}": {} for index in range(half)}),
         f"{PROJECT}:network": json.dumps(
-            {"cidr": "10.0.0.0/12", "zones": ["cn-hangzhou-h"], "scale": {"nodes": half + 50, "pods": 50_000}}
+            {"cidr": "10.0.0.0/12", "zones": ["cn-hangzhou-h"], "scalePerZone": {"nodes": half + 50, "pods": 50_000}}
         ),
         f"{PROJECT}:quotas": "{}",
     }

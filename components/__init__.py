@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .cluster import Cluster, ClusterArgs
     from .encryption import EncryptionKey, EncryptionKeyArgs
     from .inputs import InvalidInput, Problem
-    from .network import NatArgs, Network, NetworkArgs, Scale, ZoneCidrs
+    from .network import NatArgs, Network, NetworkArgs, ZoneCidrs, ZoneScale
     from .node_pools import Autoscaling, NodePool, NodePoolArgs, Spot, SystemDisk, Taint
     from .platform import Platform, SystemArgs
     from .storage import Bucket, BucketArgs
@@ -20,7 +20,7 @@ _MODULES = {
     "cluster": ("Cluster", "ClusterArgs"),
     "encryption": ("EncryptionKey", "EncryptionKeyArgs"),
     "inputs": ("InvalidInput", "Problem"),
-    "network": ("NatArgs", "Network", "NetworkArgs", "Scale", "ZoneCidrs"),
+    "network": ("NatArgs", "Network", "NetworkArgs", "ZoneCidrs", "ZoneScale"),
     "node_pools": ("Autoscaling", "NodePool", "NodePoolArgs", "Spot", "SystemDisk", "Taint"),
     "platform": ("Platform", "SystemArgs"),
     "storage": ("Bucket", "BucketArgs"),
@@ -42,12 +42,12 @@ __all__ = [
     "NodePoolArgs",
     "Platform",
     "Problem",
-    "Scale",
     "Spot",
     "SystemArgs",
     "SystemDisk",
     "Taint",
     "ZoneCidrs",
+    "ZoneScale",
 ]
 
 

@@ -33,14 +33,17 @@ PRIVATE_ADDRESSES_PER_VPC = 60_000
 Role = Literal["nodes", "pods"]
 
 
-class Scale(Args):
-    """What the network must hold at most. It fixes the sizes of the vSwitches, which cannot change later."""
+class ZoneScale(Args):
+    """What the vSwitches of each zone must hold. It fixes their sizes, which cannot change later.
+
+    It is stated for one zone, so that a further zone changes nothing in those that exist.
+    """
 
     nodes: Annotated[int, Field(ge=1, le=15_000)]
-    """Nodes over all pools. At most 15,000 (ACK Pro with Terway)."""
+    """Nodes in one zone."""
 
     pods: Annotated[int, Field(ge=1, le=500_000)]
-    """Pods with an own address, serverless pods included."""
+    """Pods in one zone that have an address of their own, serverless pods included."""
 
 
 class ZoneCidrs(Args):
@@ -72,11 +75,8 @@ class NetworkArgs(Args):
     zones: Annotated[Sequence[str], Field(min_length=1)]
     """Zones to use, in order. Add new zones at the end: the order decides the computed CIDR blocks."""
 
-    scale: Scale
-    """Nodes and pods that must fit."""
-
-    survive_zone_loss: bool = False
-    """Whether the other zones must have room for everything when one zone is lost."""
+    scale_per_zone: ZoneScale
+    """Nodes and pods that must fit into each zone."""
 
     vswitches: Mapping[str, ZoneCidrs] = {}
     """CIDR blocks by zone, to use instead of the computed ones."""
@@ -111,11 +111,10 @@ class VswitchPlan:
 
 @dataclass(frozen=True)
 class NetworkPlan:
-    """All vSwitches of a network, and what each zone needs of each role."""
+    """All vSwitches of a network."""
 
     cidr: IPv4Network
     vswitches: Sequence[VswitchPlan]
-    needed_per_zone: Mapping[Role, int]
 
     def of(self, role: Role, zone: str | None = None) -> Sequence[VswitchPlan]:
         """The vSwitches of a role, in one zone or in all."""
@@ -137,17 +136,13 @@ def plan_network(args: NetworkArgs, region: str) -> NetworkPlan:
     vpc = parse_cidr(args.cidr)
     pins, pin_problems = _pins(args, vpc)
     problems += pin_problems
-    shares = max(1, len(args.zones) - (1 if args.survive_zone_loss else 0))
-    needed: dict[Role, int] = {
-        "nodes": math.ceil(args.scale.nodes / shares),
-        "pods": math.ceil(args.scale.pods / shares),
-    }
+    needed: Mapping[Role, int] = {"pods": args.scale_per_zone.pods, "nodes": args.scale_per_zone.nodes}
     if vpc is None or problems:
         raise InvalidInput(problems)
 
     vswitches: list[VswitchPlan] = []
-    for role in ("pods", "nodes"):
-        blocks, size = _blocks(needed[role])
+    for role, addresses in needed.items():
+        blocks, size = _blocks(addresses)
         free = _slots(vpc, size, [p.cidr for p in pins] + [v.cidr for v in vswitches], from_end=role == "nodes")
         for zone in args.zones:
             pinned = [p for p in pins if (p.zone, p.role) == (zone, role)]
@@ -160,19 +155,17 @@ def plan_network(args: NetworkArgs, region: str) -> NetworkPlan:
                     raise InvalidInput([Problem("cidr", args.cidr, _too_small(args, needed))])
                 vswitches.append(VswitchPlan(zone, role, index, cidr))
 
-    plan = NetworkPlan(vpc, vswitches, needed)
-    lost = " when one is lost" if args.survive_zone_loss else ""
+    plan = NetworkPlan(vpc, vswitches)
     short = [
         Problem(
             f"vswitches.{zone}.{role}",
             [str(v.cidr) for v in plan.of(role, zone)],
-            f"holds {plan.addresses(role, zone):,} {role}, but scale.{role} = {getattr(args.scale, role):,} needs "
-            f"{needed[role]:,} in each of {len(args.zones)} zones{lost}; "
-            f"use a prefix of /{_blocks(needed[role])[1]} or add a block",
+            f"holds {plan.addresses(role, zone):,} {role}, but scalePerZone.{role} = {addresses:,}; "
+            f"use a prefix of /{_blocks(addresses)[1]} or add a block",
         )
         for zone in args.zones
-        for role in needed
-        if plan.addresses(role, zone) < needed[role]
+        for role, addresses in needed.items()
+        if plan.addresses(role, zone) < addresses
     ]
     if short:
         raise InvalidInput(short)
@@ -251,11 +244,13 @@ def _slots(vpc: IPv4Network, prefix: int, taken: Sequence[IPv4Network], *, from_
 
 
 def _too_small(args: NetworkArgs, needed: Mapping[Role, int]) -> str:
-    parts: list[str] = []
-    for role, count in needed.items():
-        blocks, prefix = _blocks(count)
-        parts.append(f"{len(args.zones) * blocks} x /{prefix} for {getattr(args.scale, role):,} {role}")
-    return f"too small: {len(args.zones)} zones need {' and '.join(parts)}; widen the VPC or lower network.scale"
+    zones = len(args.zones)
+    parts = [
+        f"{zones * blocks} x /{prefix} for {count:,} {role} each"
+        for role, count in needed.items()
+        for blocks, prefix in [_blocks(count)]
+    ]
+    return f"too small: {zones} zones need {' and '.join(parts)}; widen the VPC or lower scalePerZone"
 
 
 class Network(pulumi.ComponentResource):
@@ -263,7 +258,8 @@ class Network(pulumi.ComponentResource):
 
     Example:
 
-        Network("network", NetworkArgs(cidr="10.0.0.0/16", zones=["cn-hangzhou-h"], scale=Scale(nodes=50, pods=2000)),
+        Network("network", NetworkArgs(cidr="10.0.0.0/16", zones=["cn-hangzhou-h"],
+                                       scale_per_zone=ZoneScale(nodes=50, pods=2000)),
                 name="acme-data-dev", region="cn-hangzhou")
     """
 

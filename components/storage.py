@@ -140,7 +140,8 @@ class Bucket(pulumi.ComponentResource):
                 else None
             ),
             tags=tags,
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["policy", "acl"]),
+            # The name stays, so a replacement cannot be made beside the old bucket; one that holds objects stays too.
+            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["policy", "acl"], delete_before_replace=True),
         )
         alicloud.oss.BucketPublicAccessBlock(
             f"{resource_name}-public-access-block", bucket=resource.id, block_public_access=True, opts=child

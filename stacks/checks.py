@@ -12,6 +12,7 @@ from components.platform import plan_systems
 from components.storage import bucket_problems
 from policies.rules import RULES
 
+from .addresses import address_needs, single_zone_needs
 from .environment import Environment, kubernetes_version
 
 CLOUD_SECTIONS = ("region", "network", "cluster", "nodePools", "serverless", "encryption", "buckets", "quotas", "usage")
@@ -34,7 +35,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     problems += _region_problems(environment)
     problems += [problem.under("cluster") for problem in cluster_problems(environment.cluster)]
     problems += _pool_problems(environment)
-    problems += _scale_problems(environment, pools)
+    problems += _address_problems(environment, pools)
     problems += _quota_problems(environment, pools)
     problems += _storage_problems(environment, stack)
     return problems
@@ -65,7 +66,7 @@ def _region_problems(environment: Environment) -> Iterator[Problem]:
         return
     network = environment.network
     if network is None:
-        yield Problem("network", None, "missing; flavor: ack needs network.cidr, network.zones and network.scale")
+        yield Problem("network", None, "missing; flavor: ack needs cidr, zones and scalePerZone")
         return
     yield from _caught("network", lambda: plan_network(network, environment.region))
     vpc, services = parse_cidr(network.cidr), parse_cidr(environment.cluster.service_cidr)
@@ -98,37 +99,33 @@ def _runs(environment: Environment, system: str) -> bool:
     return system in environment.systems and environment.systems[system].enabled
 
 
-def _scale_problems(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Iterator[Problem]:
-    if environment.network is None:
-        return
-    scale = environment.network.scale
-    nodes = sum(plan.maximum for plan in pools.values())
-    if nodes > scale.nodes:
-        terms = " + ".join(f"{name} {plan.maximum:,}" for name, plan in pools.items())
-        yield Problem("network.scale.nodes", scale.nodes, f"the pools grow to {nodes:,} nodes ({terms})")
+def _address_problems(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Iterator[Problem]:
     for name, plan in pools.items():
         if plan.pod_addresses_per_node is None:
             names = ", ".join(instance_type.name for instance_type in plan.instance_types)
-            yield Problem(
-                f"nodePools.{name}.maxPods",
-                None,
-                f"missing; no source gives the pod limit of {names}, so state it",
-            )
-    pods = pod_addresses(environment, pools)
-    if pods > scale.pods:
-        parts = [f"{name} {plan.maximum:,} x {plan.pod_addresses_per_node or 0}" for name, plan in pools.items()]
-        terms = " + ".join([*parts, f"serverless {environment.serverless.maximum_pods:,}"])
-        yield Problem(
-            "network.scale.pods",
-            scale.pods,
-            f"pools and serverless pods need {pods:,} addresses ({terms})",
-        )
-
-
-def pod_addresses(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> int:
-    """Pod addresses that the environment needs when every pool is full."""
-    on_nodes = sum(plan.maximum * (plan.pod_addresses_per_node or 0) for plan in pools.values())
-    return on_nodes + environment.serverless.maximum_pods
+            message = f"missing; no source gives the pod limit of {names}, so state it"
+            yield Problem(f"nodePools.{name}.maxPods", None, message)
+    args = environment.network
+    if args is None or environment.region not in catalog.regions():
+        return
+    try:
+        network = plan_network(args, environment.region)
+    except InvalidInput:
+        return  # Reported where the network is checked.
+    for need in address_needs(environment, pools, network):
+        path = f"network.scalePerZone.{need.role}"
+        value = getattr(args.scale_per_zone, need.role)
+        lost = environment.survive_zone_loss
+        available = need.after_zone_loss if lost else need.available
+        if need.needed > available:
+            when = " when one zone is lost" if lost else ""
+            held = f"the vSwitches hold {available:,} {need.role}{when}"
+            yield Problem(path, value, f"{held}, but {need.terms} = {need.needed:,} are needed")
+    for zone, role, needed, names in single_zone_needs(environment, pools):
+        available = network.addresses(role, zone)
+        if needed > available:
+            message = f"{zone} holds {available:,} {role}, but {', '.join(names)}, in that zone alone, need {needed:,}"
+            yield Problem(f"network.scalePerZone.{role}", getattr(args.scale_per_zone, role), message)
 
 
 def _quota_problems(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Iterator[Problem]:

@@ -118,6 +118,9 @@ class Environment(Args):
     protection: bool = False
     """Whether network, cluster, keys and buckets are protected: by Pulumi, and by deletion protection in the cloud."""
 
+    survive_zone_loss: bool = False
+    """Whether everything must still find an address when one zone is lost."""
+
     tags: Mapping[str, str] = {}
     """Tags of every resource that takes tags; `environment` and `managed-by` are added."""
 

@@ -6,6 +6,7 @@ Pydantic can read these strings itself, but does so on every import, which takes
 import ast
 import functools
 import inspect
+import itertools
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args
@@ -43,7 +44,7 @@ def _field_texts(model: type[Args]) -> Mapping[str, str]:
     body = _class_bodies(model.__module__)[model.__name__]
     return {
         field.target.id: inspect.cleandoc(text.value.value)
-        for field, text in zip(body, body[1:], strict=False)
+        for field, text in itertools.pairwise(body)
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
         if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)
     }

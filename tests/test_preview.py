@@ -12,8 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-from components.network import Network, NetworkArgs, Scale
-from stacks import up
+from components.network import Network, NetworkArgs, ZoneScale
 from stacks.preview.__main__ import main
 from stacks.preview.recording import ProgramFailed
 from support import ENVIRONMENTS, ROOT, named, recorded
@@ -76,7 +75,7 @@ def test_production_shows_the_platform_of_the_seeds(capsys: Output) -> None:
         "acme-prod-raw, versioned, encrypted (KMS)",
         "add-on kuberay-operator",
         "add-on ack-virtual-node",
-        "5,511 on nodes + 50,000 serverless = 55,511, declared 58,000 over 2 of 3 zones",
+        "+ serverless 50,000 = 55,511 of 98,292; 65,528 when a zone is lost.",
         "12 policies checked, 0 disabled: no findings",
     ):
         assert expected in text
@@ -236,7 +235,7 @@ def test_a_look_up_on_the_preview_path_is_refused() -> None:
 
 
 def test_two_resources_of_one_name_are_refused() -> None:
-    args = NetworkArgs(cidr="10.0.0.0/16", zones=["cn-hangzhou-h"], scale=Scale(nodes=1, pods=1))
+    args = NetworkArgs(cidr="10.0.0.0/16", zones=["cn-hangzhou-h"], scale_per_zone=ZoneScale(nodes=1, pods=1))
 
     def program() -> None:
         for _ in range(2):
@@ -257,30 +256,3 @@ def test_the_recording_is_in_the_order_of_the_program_and_its_urns_are_nested() 
     recording = recorded(program)
     assert [resource.name for resource in recording.resources] == ["outer", "inner", "leaf"]
     assert named(recording, "leaf").urn == "urn:pulumi:test::project::a:b:Outer$a:b:Inner$a:b:Leaf::leaf"
-
-
-def test_up_without_the_cli_says_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
-    monkeypatch.setattr(up.shutil, "which", lambda _: None)
-    assert up.main(["dev"]) == 2
-    assert "The Pulumi CLI is not on PATH" in capsys.readouterr().err
-
-
-def test_up_hands_the_policies_to_the_cli(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    arguments = tmp_path / "arguments"
-    cli = tmp_path / "pulumi"
-    cli.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {arguments}\ncp "$7" {tmp_path}/config.json\nexit 3\n')
-    cli.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert up.main(["prod", "--", "--yes"]) == 3
-    given = arguments.read_text(encoding="utf-8").splitlines()
-    assert given[:6] == ["up", "--stack", "prod", "--policy-pack", "policies", "--policy-pack-config"]
-    assert given[-1] == "--yes"
-    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
-    assert config["nodes-within-quota"] == {"enforcementLevel": "mandatory", "maximum": 120}
-    assert config["deletion-protection"] == {"enforcementLevel": "mandatory"}
-
-
-def test_up_checks_the_environment_first(monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
-    monkeypatch.setattr(up.shutil, "which", lambda _: "pulumi")
-    assert up.main(["nowhere"]) == 2
-    assert "not an environment" in capsys.readouterr().err

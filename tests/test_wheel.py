@@ -11,7 +11,7 @@ import pytest
 from support import ROOT
 
 PROGRAM = """
-from ack_ai_blueprint import Bucket, BucketArgs, InvalidInput, Network, NetworkArgs, Scale
+from ack_ai_blueprint import Bucket, BucketArgs, InvalidInput, Network, NetworkArgs, ZoneScale
 import ack_ai_blueprint, asyncio, json, pulumi
 from pulumi.runtime import mocks
 
@@ -34,7 +34,7 @@ mocks.set_mocks(echo, project="theirs", stack="dev", preview=True)
 
 
 def program():
-    args = NetworkArgs(cidr="10.0.0.0/16", zones=["cn-hangzhou-h"], scale=Scale(nodes=50, pods=2000))
+    args = NetworkArgs(cidr="10.0.0.0/16", zones=["cn-hangzhou-h"], scale_per_zone=ZoneScale(nodes=50, pods=2000))
     network = Network("network", args, name="theirs-dev", region="cn-hangzhou")
     Bucket("raw", BucketArgs(expire_after_days=7), bucket="theirs-dev-raw")
     try:

@@ -7,7 +7,8 @@ removal raises it.
 import functools
 import importlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any, Literal
 
 from pulumi import _types  # pyright: ignore[reportPrivateUsage]
@@ -17,8 +18,10 @@ from components import catalog
 from components.capacity import Range, Resource, pool_sizes, total_capacity
 from components.cost import Usage, estimate
 from components.inputs import Args
-from components.network import Role, plan_network
+from components.network import plan_network
+from components.node_pools import plan_node_pool
 
+from ..addresses import AddressNeed, address_needs
 from ..environment import Environment
 from ..policy_config import usage_by_resource
 from .findings import Findings
@@ -93,8 +96,18 @@ class DocumentAddresses(Args):
     cidrs: Sequence[str]
     available: int
     """Addresses that the vSwitches can give away."""
+
+
+class DocumentAddressNeed(Args):
+    """What one role needs when every pool is full, beside what the vSwitches can give."""
+
+    role: Literal["nodes", "pods"]
     needed: int
-    """Addresses that the declared scale needs in this zone."""
+    terms: str
+    """The sum, spelt out."""
+    available: int
+    after_zone_loss: int
+    """What is left when the zone with the most addresses is lost."""
 
 
 class DocumentCapacity(Args):
@@ -109,9 +122,7 @@ class DocumentCapacity(Args):
     gpus_by_model: Mapping[str, DocumentRange]
     pools: Sequence[DocumentPool]
     addresses: Sequence[DocumentAddresses]
-    declared_nodes: int
-    declared_pods: int
-    survives_zone_loss: bool
+    address_needs: Sequence[DocumentAddressNeed]
     unknown_instance_types: Sequence[str]
 
 
@@ -253,18 +264,19 @@ def _capacity(environment: Environment, resources: Sequence[Resource]) -> Docume
     total = total_capacity(resources)
     network = environment.network
     addresses: list[DocumentAddresses] = []
+    needs: Sequence[AddressNeed] = ()
     if network is not None:
         plan = plan_network(network, environment.region)
-        roles: Iterable[Role] = ("pods", "nodes")
+        node_pools = {name: plan_node_pool(args) for name, args in environment.node_pools.items()}
+        needs = address_needs(environment, node_pools, plan)
         addresses = [
             DocumentAddresses(
-                role=role,
+                role=need.role,
                 zone=zone,
-                cidrs=[str(vswitch.cidr) for vswitch in plan.of(role, zone)],
-                available=plan.addresses(role, zone),
-                needed=plan.needed_per_zone[role],
+                cidrs=[str(vswitch.cidr) for vswitch in plan.of(need.role, zone)],
+                available=plan.addresses(need.role, zone),
             )
-            for role in roles
+            for need in needs
             for zone in network.zones
         ]
     pools: list[DocumentPool] = []
@@ -293,9 +305,7 @@ def _capacity(environment: Environment, resources: Sequence[Resource]) -> Docume
         gpus_by_model={model: _range(value) for model, value in total.gpus_by_model.items()},
         pools=pools,
         addresses=addresses,
-        declared_nodes=network.scale.nodes if network else 0,
-        declared_pods=network.scale.pods if network else 0,
-        survives_zone_loss=network.survive_zone_loss if network else False,
+        address_needs=[DocumentAddressNeed(**asdict(need)) for need in needs],
         unknown_instance_types=total.unknown,
     )
 

@@ -19,11 +19,12 @@ CHANGE_SIGNS = {
     "changed": ("~", "yellow"),
     "replaced": ("+-", "magenta"),
 }
-PIPED_WIDTH = 120
+PIPED_WIDTH = 10_000
+"""What is piped is not wrapped: a line is what a table row or a message is."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console without colour codes, and with a fixed width, where the output is not a terminal."""
+    """A console, without colour codes and line breaks of its own where the output is not a terminal."""
     plain = Console(stderr=stderr, highlight=False)
     return plain if plain.is_terminal else Console(stderr=stderr, highlight=False, width=PIPED_WIDTH, no_color=True)
 
@@ -98,29 +99,15 @@ def _addresses(document: Document) -> RenderableType | None:
     capacity = document.capacity
     if not capacity.addresses:
         return None
-    table = _table("role", "zone", "vSwitches", "available", "needed", numbers=(3, 4))
+    table = _table("role", "zone", "vSwitches", "addresses", numbers=(3,))
     for row in capacity.addresses:
-        table.add_row(row.role, row.zone, ", ".join(row.cidrs), f"{row.available:,}", f"{row.needed:,}")
-    zones = len({row.zone for row in capacity.addresses})
-    spread = f"{zones - 1} of {zones} zones, one may be lost" if capacity.survives_zone_loss else f"{zones} zones"
-    return Group(table, _arithmetic(document, spread))
-
-
-def _arithmetic(document: Document, spread: str) -> str:
-    capacity = document.capacity
-    lines = []
-    needs = {row.role: row.needed for row in capacity.addresses}
-    on_nodes = capacity.pods.maximum
-    lines.append(
-        f"Pods: {on_nodes:,.0f} on nodes + {capacity.serverless_pods:,} serverless = "
-        f"{on_nodes + capacity.serverless_pods:,.0f}, declared {capacity.declared_pods:,} over {spread}: "
-        f"{needs.get('pods', 0):,} a zone."
-    )
-    lines.append(
-        f"Nodes: {capacity.nodes.maximum:,.0f}, declared {capacity.declared_nodes:,} over {spread}: "
-        f"{needs.get('nodes', 0):,} a zone."
-    )
-    return "\n".join(lines)
+        table.add_row(row.role, row.zone, ", ".join(row.cidrs), f"{row.available:,}")
+    sums = [
+        f"{need.role.capitalize()}: {need.terms} = {need.needed:,} of {need.available:,}; "
+        f"{need.after_zone_loss:,} when a zone is lost."
+        for need in capacity.address_needs
+    ]
+    return Group(table, *sums)
 
 
 def _pools(document: Document) -> RenderableType | None:
@@ -204,7 +191,7 @@ def _changes(diff: Diff) -> RenderableType:
     for change in diff.changes:
         sign, style = CHANGE_SIGNS[change.action]
         lines.append(Text.assemble((f"{sign:<2} ", style), (change.name, "cyan"), f" {short_type(change.type)}"))
-        lines += [Text(f"     {line}", no_wrap=True, overflow="ignore") for line in change.lines()]
+        lines += [Text(f"     {line}") for line in change.lines()]
     return Group(*lines)
 
 
@@ -222,4 +209,4 @@ def _summary(document: Document, diff: Diff | None) -> Text:
     advisory = len(document.findings) - mandatory
     parts.append(f"{mandatory} mandatory and {advisory} advisory findings")
     style = "bold red" if mandatory else "bold green"
-    return Text(f"{document.environment}: {'; '.join(parts)}", style=style, no_wrap=True, overflow="ignore")
+    return Text(f"{document.environment}: {'; '.join(parts)}", style=style)

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from components import catalog
 from components.inputs import InvalidInput
-from components.network import NatArgs, Network, NetworkArgs, NetworkPlan, Scale, ZoneCidrs, plan_network
+from components.network import NatArgs, Network, NetworkArgs, NetworkPlan, ZoneCidrs, ZoneScale, plan_network
 from stacks.preview.recording import UNKNOWN, Recording
 from support import named, only, recorded
 
 REGION = "cn-hangzhou"
 ZONES = ("cn-hangzhou-h", "cn-hangzhou-i", "cn-hangzhou-j")
-ARGS = NetworkArgs(cidr="10.0.0.0/14", zones=ZONES, scale=Scale(nodes=120, pods=58_000), survive_zone_loss=True)
+ARGS = NetworkArgs(cidr="10.0.0.0/14", zones=ZONES, scale_per_zone=ZoneScale(nodes=120, pods=29_000))
 
 
 def _network(args: NetworkArgs = ARGS) -> Recording:
@@ -23,20 +23,19 @@ def _network(args: NetworkArgs = ARGS) -> Recording:
 
 def test_addresses_of_the_production_scale() -> None:
     plan = plan_network(ARGS, REGION)
-    assert plan.needed_per_zone == {"nodes": 60, "pods": 29_000}
     assert [str(v.cidr) for v in plan.of("pods")] == ["10.0.0.0/17", "10.0.128.0/17", "10.1.0.0/17"]
     assert [str(v.cidr) for v in plan.of("nodes")] == ["10.3.255.0/24", "10.3.254.0/24", "10.3.253.0/24"]
     assert plan.addresses("pods", "cn-hangzhou-h") == 2**15 - 4
 
 
 def test_a_zone_added_at_the_end_moves_no_other() -> None:
-    before = plan_network(ARGS.model_copy(update={"zones": ZONES[:2], "survive_zone_loss": False}), REGION)
+    before = plan_network(ARGS.model_copy(update={"zones": ZONES[:2]}), REGION)
     after = plan_network(ARGS, REGION)
     assert set(before.vswitches) <= set(after.vswitches)
 
 
 def test_a_zone_that_needs_more_than_the_largest_vswitch_gets_several() -> None:
-    args = NetworkArgs(cidr="10.0.0.0/12", zones=ZONES[:1], scale=Scale(nodes=10, pods=100_000))
+    args = NetworkArgs(cidr="10.0.0.0/12", zones=ZONES[:1], scale_per_zone=ZoneScale(nodes=10, pods=100_000))
     assert [(v.name, v.cidr.prefixlen) for v in plan_network(args, REGION).of("pods")] == [
         ("pods-cn-hangzhou-h", 16),
         ("pods-cn-hangzhou-h-2", 16),
@@ -54,8 +53,8 @@ def test_a_vpc_that_is_too_small_says_what_it_must_hold() -> None:
     with pytest.raises(InvalidInput) as caught:
         plan_network(ARGS.model_copy(update={"cidr": "10.0.0.0/16"}), REGION)
     assert str(caught.value) == (
-        "cidr = '10.0.0.0/16': too small: 3 zones need 3 x /24 for 120 nodes and 3 x /17 for 58,000 pods; "
-        "widen the VPC or lower network.scale"
+        "cidr = '10.0.0.0/16': too small: 3 zones need 3 x /17 for 29,000 pods each and 3 x /24 for 120 nodes each; "
+        "widen the VPC or lower scalePerZone"
     )
 
 
@@ -64,28 +63,30 @@ def test_a_vpc_that_is_too_small_says_what_it_must_hold() -> None:
     zones=st.lists(st.sampled_from(sorted(catalog.regions()[REGION])), min_size=1, max_size=6, unique=True),
     nodes=st.integers(1, 15_000),
     pods=st.integers(1, 200_000),
-    survive=st.booleans(),
 )
 def test_vswitches_never_overlap_and_always_hold_what_is_needed(
-    prefix: int, zones: list[str], nodes: int, pods: int, survive: bool
+    prefix: int, zones: list[str], nodes: int, pods: int
 ) -> None:
     vpc = IPv4Network(f"10.0.0.0/{prefix}")
-    args = NetworkArgs(cidr=str(vpc), zones=zones, scale=Scale(nodes=nodes, pods=pods), survive_zone_loss=survive)
+    args = NetworkArgs(cidr=str(vpc), zones=zones, scale_per_zone=ZoneScale(nodes=nodes, pods=pods))
     try:
         plan = plan_network(args, REGION)
     except InvalidInput as invalid:
         if "too small" in str(invalid):
             return
         raise
-    _assert_sound(plan, vpc, zones)
+    _assert_sound(plan, vpc, args)
+    fewer = plan_network(args.model_copy(update={"zones": zones[:1]}), REGION)
+    assert set(fewer.vswitches) <= set(plan.vswitches)
 
 
-def _assert_sound(plan: NetworkPlan, vpc: IPv4Network, zones: list[str]) -> None:
+def _assert_sound(plan: NetworkPlan, vpc: IPv4Network, args: NetworkArgs) -> None:
     cidrs = [vswitch.cidr for vswitch in plan.vswitches]
     assert all(cidr.subnet_of(vpc) and 16 <= cidr.prefixlen <= 29 for cidr in cidrs)
     assert not any(one.overlaps(other) for i, one in enumerate(cidrs) for other in cidrs[:i])
-    for role, needed in plan.needed_per_zone.items():
-        assert all(plan.addresses(role, zone) >= needed for zone in zones)
+    for zone in args.zones:
+        assert plan.addresses("nodes", zone) >= args.scale_per_zone.nodes
+        assert plan.addresses("pods", zone) >= args.scale_per_zone.pods
 
 
 def test_resources() -> None:

@@ -1,0 +1,63 @@
+"""`make up` and `make destroy`: what they hand to the Pulumi CLI, and what they say without it."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from stacks import destroy, up
+
+Output = pytest.CaptureFixture[str]
+Main = Callable[[Sequence[str]], int]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A stand-in for the CLI that writes each call's arguments to this file, and keeps a policy configuration."""
+    log = tmp_path / "calls"
+    cli = tmp_path / "pulumi"
+    cli.write_text(f'#!/bin/sh\necho "$@" >> {log}\n[ "$7" ] && cp "$7" {tmp_path}/config.json\nexit ${{CODE:-0}}\n')
+    cli.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return log
+
+
+@pytest.mark.parametrize("main", [up.main, destroy.main])
+def test_without_the_cli_it_says_what_to_do(main: Main, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert main(["dev"]) == 2
+    assert "The Pulumi CLI is not on PATH" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("main", [up.main, destroy.main])
+@pytest.mark.usefixtures("calls")
+def test_the_environment_is_checked_first(main: Main, capsys: Output) -> None:
+    assert main(["nowhere"]) == 2
+    assert "not an environment" in capsys.readouterr().err
+
+
+def test_up_hands_over_the_policies(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODE", "3")
+    assert up.main(["prod", "--", "--yes"]) == 3
+    assert calls.read_text(encoding="utf-8").startswith("up --stack prod --policy-pack policies --policy-pack-config ")
+    config = json.loads((calls.parent / "config.json").read_text(encoding="utf-8"))
+    assert config["nodes-within-quota"] == {"enforcementLevel": "mandatory", "maximum": 120}
+    assert config["deletion-protection"] == {"enforcementLevel": "mandatory"}
+
+
+def test_destroy_lifts_the_protection_first(calls: Path) -> None:
+    assert destroy.main(["prod"]) == 0
+    assert destroy.main(["dev", "--", "--yes"]) == 0
+    assert calls.read_text(encoding="utf-8").splitlines() == [
+        "up --stack prod --config ack-ai-blueprint:protection=false",
+        "destroy --stack prod",
+        "destroy --stack dev --yes",
+    ]
+
+
+def test_destroy_stops_where_the_protection_is_not_lifted(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODE", "1")
+    assert destroy.main(["prod"]) == 1
+    assert len(calls.read_text(encoding="utf-8").splitlines()) == 1
