@@ -3,6 +3,7 @@
 Figures of one run on one machine: read the ratios, not the seconds.
 """
 
+import gc
 import json
 import statistics
 import subprocess
@@ -89,6 +90,7 @@ def _production_resources() -> list[tuple[str, str, dict[str, object]]]:
 
 def growth() -> None:
     """Time to load, record, judge and price an environment with many pools and buckets."""
+    gc.disable()  # As the preview does.
     print("\nGrowth with pools and buckets (half each), one run each, within one process")
     print(f"  {'pools and buckets':>18} {'resources':>10} {'seconds':>9} {'ms a resource':>14}")
     for count in GROWTH:

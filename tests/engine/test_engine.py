@@ -150,9 +150,7 @@ def test_whole_cycle(stack: str, workspace: Callable[[str], Workspace]) -> None:
         refused = work.pulumi("destroy", "--yes", fails=True)
         assert "it is protected" in refused, refused
         assert work.provider.resources == existing
-        work.set("protection", "false")
-        work.pulumi("up", "--yes", "--skip-preview")
-    work.pulumi("destroy", "--yes", "--skip-preview")
+    work.run(sys.executable, "-m", "stacks.destroy", stack, "--", "--yes", "--skip-preview", "--non-interactive")
     assert work.state() == []
     assert work.provider.resources == {}
 
@@ -205,6 +203,26 @@ def test_changed_configuration_changes_one_pool(workspace: Callable[[str], Works
     changes = [step for step in work.answer("preview", "--json")["steps"] if step["op"] != "same"]
     assert [(step["op"], step["urn"].rpartition("::")[2]) for step in changes] == [("update", "data-pool")], changes
     assert changes[0]["newState"]["inputs"]["scalingConfig"]["maxSize"] == 5
+
+
+def test_a_further_zone_replaces_nothing(workspace: Callable[[str], Workspace]) -> None:
+    """A zone added at the end leaves the vSwitches of the others as they are."""
+    work = workspace("dev")
+    work.pulumi("up", "--yes", "--skip-preview")
+    work.set("network.zones[2]", "cn-hangzhou-j")
+    steps = work.answer("preview", "--json")["steps"]
+    assert {step["op"] for step in steps} == {"same", "create", "update"}, steps
+    assert not [step["urn"] for step in steps if step["op"] == "update" and "vpc/switch" in step["urn"]]
+
+
+def test_a_bucket_can_be_replaced(workspace: Callable[[str], Workspace]) -> None:
+    """Another redundancy needs another bucket of the same name: the old one, which is empty, goes first."""
+    work = workspace("dev")
+    work.pulumi("up", "--yes", "--skip-preview")
+    work.set("buckets.artifacts.redundancy", "ZRS")
+    work.pulumi("up", "--yes", "--skip-preview")
+    bucket = next(resource for resource in work.state() if resource["urn"].endswith("::artifacts-bucket"))
+    assert bucket["inputs"]["redundancyType"] == "ZRS"
 
 
 def test_secret_stays_secret(workspace: Callable[[str], Workspace]) -> None:
