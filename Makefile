@@ -30,7 +30,7 @@ test: $(VENV)/test ## Run all tests
 check: $(VENV)/test $(VENV)/check ## Check format, lint, types, import contracts and generated files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/basedpyright
 	@$(BIN)/python -m stacks.generate --check
 

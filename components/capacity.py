@@ -18,7 +18,7 @@ VSWITCH = "alicloud:vpc/switch:Switch"
 
 @dataclass(frozen=True)
 class Resource:
-    """A declared resource. `inputs` are camelCase; `region` is that of its provider, "" where there is none."""
+    """A declared resource. `inputs` are camelCase, None counts as absent; `region` is its provider's, "" for none."""
 
     type: str
     name: str
@@ -85,8 +85,8 @@ def pool_size(resource: Resource) -> PoolSize:
         maximum=maximum,
         instance_types=tuple(known[name] for name in names if name in known),
         unknown_types=tuple(name for name in names if name not in known),
-        spot=inputs.get("spotStrategy", "NoSpot") != "NoSpot",
-        max_pods=int(kubelet["maxPods"]) if kubelet and "maxPods" in kubelet else None,
+        spot=(inputs.get("spotStrategy") or "NoSpot") != "NoSpot",
+        max_pods=int(kubelet["maxPods"]) if kubelet and kubelet.get("maxPods") else None,
     )
 
 

@@ -79,9 +79,9 @@ def _node_pool(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[Co
     pool = pool_size(resource)
     hours = Range(pool.minimum * HOURS_PER_MONTH, pool.maximum * HOURS_PER_MONTH)
     yield _instances(resource, book, pool, hours)
-    level = resource.inputs.get("systemDiskPerformanceLevel", "PL1")
-    disk = f"disk.{resource.inputs.get('systemDiskCategory', 'cloud_essd')}.{level}"
-    size = float(resource.inputs.get("systemDiskSize", 40))
+    level = resource.inputs.get("systemDiskPerformanceLevel") or "PL1"
+    disk = f"disk.{resource.inputs.get('systemDiskCategory') or 'cloud_essd'}.{level}"
+    size = float(resource.inputs.get("systemDiskSize") or 40)
     amount = Range(hours.minimum * size, hours.maximum * size)
     yield _line(resource, book.find(disk, resource.region), disk, amount, "system disks")
 
@@ -104,7 +104,7 @@ def _instances(resource: Resource, book: PriceBook, pool: PoolSize, hours: Range
 
 
 def _cluster(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
-    item = f"cluster.{resource.inputs.get('clusterSpec', 'ack.standard')}"
+    item = f"cluster.{resource.inputs.get('clusterSpec') or 'ack.standard'}"
     if item != "cluster.ack.standard":
         yield _line(resource, book.find(item, resource.region), item, _month(HOURS_PER_MONTH))
     if usage.serverless_vcpu_hours is not None:
@@ -135,7 +135,9 @@ def _eip(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine
 def _bucket(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
     gigabytes = usage.bucket_gb.get(str(resource.inputs.get("bucket", "")))
     if gigabytes is not None:
-        item = f"oss.{resource.inputs.get('storageClass', 'Standard')}.{resource.inputs.get('redundancyType', 'LRS')}"
+        item = (
+            f"oss.{resource.inputs.get('storageClass') or 'Standard'}.{resource.inputs.get('redundancyType') or 'LRS'}"
+        )
         yield _line(resource, book.find(item, resource.region), item, _month(gigabytes), "expected use, storage only")
 
 

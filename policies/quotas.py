@@ -13,10 +13,22 @@ from pulumi_policy import (
     StackValidationArgs,
     StackValidationPolicy,
 )
+from pulumi_policy.proxy import UnknownValueError
 
 from components import catalog
 from components.capacity import NODE_POOL, Capacity, Range, Resource, total_capacity
 from components.cost import Usage, estimate
+
+POOL_INPUTS = (
+    "desiredSize",
+    "instanceTypes",
+    "kubeletConfiguration",
+    "spotStrategy",
+    "systemDiskCategory",
+    "systemDiskPerformanceLevel",
+    "systemDiskSize",
+)
+"""Inputs of a node pool on which capacity and cost depend, besides its scaling configuration."""
 
 MAXIMUM = PolicyConfigSchema(
     properties={"maximum": {"type": "number", "minimum": 0, "description": "The most that the stack may use."}}
@@ -25,7 +37,20 @@ MAXIMUM = PolicyConfigSchema(
 
 def declared(args: StackValidationArgs) -> list[Resource]:
     """The resources of a stack, as capacity and cost count them."""
-    return [Resource(r.resource_type, r.name, r.props, _region(r)) for r in args.resources]
+    return [Resource(r.resource_type, r.name, _inputs(r), _region(r)) for r in args.resources]
+
+
+def _inputs(resource: PolicyResource) -> Mapping[str, Any]:
+    if resource.resource_type != NODE_POOL:
+        return resource.props
+    # The provider fills in the scaling configuration of a pool of fixed size, so before apply it is unknown.
+    inputs = {key: resource.props.get(key) for key in POOL_INPUTS}
+    try:
+        return {**inputs, "scalingConfig": resource.props.get("scalingConfig")}
+    except UnknownValueError:
+        if inputs["desiredSize"] is None:
+            raise
+        return inputs
 
 
 def _region(resource: PolicyResource) -> str:
@@ -151,13 +176,14 @@ def _region_allowed(args: StackValidationArgs, report: ReportViolation) -> None:
     regions: list[str] = args.get_config().get("regions") or []
     if not regions:
         args.not_applicable("no regions are set")
+    found: dict[str, list[str]] = {}
     for resource in args.resources:
         region = _region(resource) or _zone_region(resource.props)
         if region and region not in regions and not resource.resource_type.startswith("pulumi:"):
-            report(
-                f"{resource.name} lies in {region}, which is not allowed. Use one of: {', '.join(regions)}.",
-                resource.urn,
-            )
+            found.setdefault(region, []).append(resource.name)
+    for region, names in found.items():
+        where = f"{names[0]} lies" if len(names) == 1 else f"{names[0]} and {len(names) - 1} further resources lie"
+        report(f"{where} in {region}, which is not allowed. Use one of: {', '.join(regions)}.", None)
 
 
 def _zone_region(props: Mapping[str, Any]) -> str:

@@ -191,7 +191,7 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     ]
     text = _run(checkout, "dev", "--diff", "HEAD").stdout
     assert 'serviceCidr: "172.20.0.0/16" -> "172.30.0.0/16" (forces replacement)' in text
-    assert "5 to add, 1 to change, 1 to replace, 5 to remove" in text
+    assert "4 to add, 1 to change, 1 to replace, 4 to remove" in text
 
 
 def test_only_environments_that_change_are_shown(checkout: Path) -> None:

@@ -40,6 +40,8 @@ class Change(Args):
     urn: str
     type: str
     name: str
+    custom: bool
+    """False for components."""
     action: Action
     properties: Sequence[PropertyChange] = ()
 
@@ -77,9 +79,9 @@ def compare(base: str, before: Document | None, after: Document) -> Diff:
 
 
 def summary(diff: Diff) -> str:
-    """`2 to add, 1 to replace`, counting resources without components."""
+    """`2 to add, 1 to replace`, not counting components."""
     counts = {
-        verb: sum(change.action == action for change in diff.changes)
+        verb: sum(change.custom and change.action == action for change in diff.changes)
         for action, verb in (("added", "add"), ("changed", "change"), ("replaced", "replace"), ("removed", "remove"))
     }
     return ", ".join(f"{count} to {verb}" for verb, count in counts.items() if count) or "no change"
@@ -113,7 +115,14 @@ def document_at(revision: str, environment: str, root: Path) -> Document | None:
 
 
 def _change(resource: DocumentResource, action: Action, properties: Sequence[PropertyChange] = ()) -> Change:
-    return Change(urn=resource.urn, type=resource.type, name=resource.name, action=action, properties=properties)
+    return Change(
+        urn=resource.urn,
+        type=resource.type,
+        name=resource.name,
+        custom=resource.custom,
+        action=action,
+        properties=properties,
+    )
 
 
 def _properties(before: DocumentResource, after: DocumentResource) -> Iterator[PropertyChange]:

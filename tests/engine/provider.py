@@ -7,7 +7,7 @@ refuses: the deletion of what is protected, unknown or in use, and every look-up
 import itertools
 import json
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +44,11 @@ COMPUTED: Mapping[str, Callable[[str], Mapping[str, Any]]] = {
     },
 }
 """The computed outputs that the components read, by type, made from the id."""
+
+UNKNOWN_BEFORE_APPLY: Mapping[str, Sequence[str]] = json.loads(
+    (Path(__file__).parent / "computed.json").read_text(encoding="utf-8")
+)["types"]
+"""The outputs that the real provider fills in, which are unknown in a first preview, by type."""
 
 
 @dataclass
@@ -180,10 +185,11 @@ def _type(urn: str) -> str:
 def _outputs(kind: str, inputs: Struct, id_: str | None) -> Struct:
     """Inputs and computed outputs; without an id, as in a preview, the latter are unknown."""
     outputs = Struct()
-    outputs.CopyFrom(inputs)
-    if kind in COMPUTED:
-        computed = COMPUTED[kind](id_ or "")
-        outputs.update(computed if id_ else dict.fromkeys(computed, UNKNOWN))
+    if id_ is None:
+        outputs.update(dict.fromkeys(UNKNOWN_BEFORE_APPLY.get(kind, ()), UNKNOWN))
+    elif kind in COMPUTED:
+        outputs.update(COMPUTED[kind](id_))
+    outputs.MergeFrom(inputs)
     return outputs
 
 

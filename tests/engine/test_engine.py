@@ -165,12 +165,20 @@ def test_policies_pass(stack: str, workspace: Callable[[str], Workspace]) -> Non
 
 
 def test_policies_refuse_what_exceeds_a_quota(workspace: Callable[[str], Workspace]) -> None:
-    """A quota below what the environment needs fails the preview, which names policy and quota."""
-    work = workspace("dev")
-    config = {**work.policy_config(), "nodes-within-quota": {"enforcementLevel": "mandatory", "maximum": 1}}
+    """Quotas below what the environment needs fail the preview, and none is skipped for what only the cloud knows."""
+    work = workspace("prod")
+    names = ("nodes-within-quota", "vcpu-within-quota", "memory-within-quota", "gpus-within-quota")
+    config = {
+        **work.policy_config(),
+        **{name: {"enforcementLevel": "mandatory", "maximum": 1} for name in names},
+        "monthly-cost-within-budget": {"enforcementLevel": "mandatory", "budget": {"CNY": 1, "USD": 1}},
+        "region-allowed": {"enforcementLevel": "mandatory", "regions": ["cn-beijing"]},
+        "instance-family-allowed": {"enforcementLevel": "mandatory", "families": ["g8y"]},
+    }
     refused = work.preview_with_policies(config, fails=True)
-    assert re.search(r"\[mandatory\].*nodes-within-quota", refused), refused
-    assert "the quota is 1." in refused, refused
+    for name in (*names, "monthly-cost-within-budget", "region-allowed", "instance-family-allowed"):
+        assert re.search(rf"\[mandatory\].*{name}", refused), (name, refused)
+    assert "can't run policy" not in refused, refused
 
 
 def test_bad_configuration_is_reported(workspace: Callable[[str], Workspace]) -> None:

@@ -43,10 +43,11 @@ def in_region(region: str = "cn-hangzhou") -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions(provider=alicloud.Provider(f"provider-{region}", region=region))
 
 
-def pool(size: Any = "10", instance_type: Any = "ecs.g8i.2xlarge") -> Callable[[], object]:
+def pool(size: Any = "10", instance_type: Any = "ecs.g8i.2xlarge", scaling: Any = None) -> Callable[[], object]:
     def program() -> None:
         alicloud.cs.NodePool(
             "pool",
+            scaling_config=given(scaling),
             cluster_id="c1",
             instance_types=[instance_type],
             desired_size=size,
@@ -267,6 +268,20 @@ def test_every_rule_has_a_case_and_an_unknown_case() -> None:
 def test_without_a_quota_a_rule_does_not_apply(rule: Any) -> None:
     config = {rule.name: {"enforcementLevel": "mandatory"}}
     assert run_policies(recorded(pool("900", "ecs.gn7i-8x.32xlarge")), [rule], config).violations == []
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.rule.endswith("-within-quota")], ids=lambda c: c.rule)
+def test_a_fixed_size_counts_although_the_provider_fills_in_the_scaling(case: Case) -> None:
+    """In the engine's preview the scaling configuration of a fixed pool is unknown: the provider computes it."""
+    gpus = "ecs.gn7i-4x.16xlarge" if case.rule.startswith("gpus") else "ecs.g8i.2xlarge"
+    assert [level for level, _ in _findings(case, pool("11", gpus, unknown))] == ["mandatory"]
+
+
+def test_the_scaling_counts_where_the_present_size_is_known_too() -> None:
+    """After apply, the provider's state holds both the bounds and the present size of an autoscaled pool."""
+    case = next(case for case in CASES if case.rule == "nodes-within-quota")
+    scaling = {"enable": True, "min_size": 1, "max_size": 50}
+    assert "grow to 50 nodes" in _findings(case, pool("2", scaling=scaling))[0][1]
 
 
 def test_levels_come_from_the_configuration() -> None:
