@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .encryption import EncryptionKey, EncryptionKeyArgs
     from .inputs import InvalidInput, Problem
     from .network import NatArgs, Network, NetworkArgs, ZoneCidrs, ZoneScale
-    from .node_pools import Autoscaling, NodePool, NodePoolArgs, Spot, SystemDisk, Taint
+    from .node_pools import Autoscaler, AutoscalerArgs, Autoscaling, NodePool, NodePoolArgs, Spot, SystemDisk, Taint
     from .platform import Platform, SystemArgs
     from .storage import Bucket, BucketArgs
 
@@ -21,12 +21,23 @@ _MODULES = {
     "encryption": ("EncryptionKey", "EncryptionKeyArgs"),
     "inputs": ("InvalidInput", "Problem"),
     "network": ("NatArgs", "Network", "NetworkArgs", "ZoneCidrs", "ZoneScale"),
-    "node_pools": ("Autoscaling", "NodePool", "NodePoolArgs", "Spot", "SystemDisk", "Taint"),
+    "node_pools": (
+        "Autoscaler",
+        "AutoscalerArgs",
+        "Autoscaling",
+        "NodePool",
+        "NodePoolArgs",
+        "Spot",
+        "SystemDisk",
+        "Taint",
+    ),
     "platform": ("Platform", "SystemArgs"),
     "storage": ("Bucket", "BucketArgs"),
 }
 
 __all__ = [
+    "Autoscaler",
+    "AutoscalerArgs",
     "Autoscaling",
     "Bucket",
     "BucketArgs",

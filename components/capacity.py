@@ -73,9 +73,9 @@ def pool_size(resource: Resource) -> PoolSize:
     inputs = resource.inputs
     scaling = inputs.get("scalingConfig")
     if scaling and scaling.get("enable"):
-        minimum, maximum = int(scaling["minSize"]), int(scaling["maxSize"])
+        minimum, maximum = int(scaling.get("minSize") or 0), int(scaling.get("maxSize") or 0)
     else:
-        minimum = maximum = int(inputs.get("desiredSize") or 0)
+        minimum = maximum = int(inputs.get("desiredSize") or inputs.get("nodeCount") or 0)
     names = list(inputs.get("instanceTypes") or ())
     known = catalog.instance_types()
     kubelet = inputs.get("kubeletConfiguration")
@@ -84,7 +84,10 @@ def pool_size(resource: Resource) -> PoolSize:
         minimum=minimum,
         maximum=maximum,
         instance_types=tuple(known[name] for name in names if name in known),
-        unknown_types=tuple(name for name in names if name not in known),
+        unknown_types=(
+            *(name for name in names if name not in known),
+            *(["a pattern of instance types"] if inputs.get("instancePatterns") else []),
+        ),
         spot=(inputs.get("spotStrategy") or "NoSpot") != "NoSpot",
         max_pods=int(kubelet["maxPods"]) if kubelet and kubelet.get("maxPods") else None,
     )

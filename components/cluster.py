@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 import pulumi
 import pulumi_alicloud as alicloud
@@ -51,22 +51,6 @@ class MaintenanceWindow(Args):
     """Length of the window in hours."""
 
 
-class AutoscalerArgs(Args):
-    """The node autoscaler (GOATScaler). It scales the pools that declare `autoscaling`."""
-
-    utilization_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """Share of requested resources under which a node may be removed."""
-
-    gpu_utilization_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    """The same for GPU nodes."""
-
-    unneeded_minutes: Annotated[int, Field(ge=1)] = 10
-    """Minutes that a node must be under the threshold before it is removed."""
-
-    cool_down_minutes: Annotated[int, Field(ge=1)] = 10
-    """Minutes without scale-in after a scale-out."""
-
-
 class ClusterArgs(Args):
     """One ACK managed cluster."""
 
@@ -85,7 +69,7 @@ class ClusterArgs(Args):
     """kube-proxy mode; `nftables` needs Kubernetes 1.35. Changing it replaces the cluster."""
 
     public_api: bool = False
-    """Whether the API server also gets a public address."""
+    """Whether the API server also gets a public address. Counts only when the cluster is created."""
 
     secret_encryption: bool = True
     """Whether Kubernetes Secrets are encrypted with a KMS key."""
@@ -108,9 +92,6 @@ class ClusterArgs(Args):
     timezone: str = "Asia/Shanghai"
     """Time zone of control plane and nodes, an IANA name."""
 
-    autoscaler: AutoscalerArgs = AutoscalerArgs()
-    """The node autoscaler."""
-
     kubeconfig_minutes: Annotated[int, Field(ge=15, le=4320)] = 60
     """Minutes for which the exported kubeconfig is valid, 15 to 4,320."""
 
@@ -129,17 +110,23 @@ def cluster_problems(args: ClusterArgs) -> list[Problem]:
         problems.append(Problem("proxyMode", args.proxy_mode, "needs Kubernetes 1.35 or later"))
     if parse_cidr(args.service_cidr) is None:
         problems.append(Problem("serviceCidr", args.service_cidr, "not an IPv4 CIDR block without host bits"))
-    try:
-        ZoneInfo(args.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
-        problems.append(
-            Problem("timezone", args.timezone, one_of(args.timezone, available_timezones(), "an IANA time zone"))
-        )
+    zones = available_timezones()
+    if args.timezone not in zones:
+        problems.append(Problem("timezone", args.timezone, one_of(args.timezone, zones, "an IANA time zone")))
+    services = parse_cidr(args.service_cidr)
+    if services is not None and not services.is_private:
+        problems.append(Problem("serviceCidr", args.service_cidr, "not a private range, such as 172.20.0.0/16"))
+    for key, values in (
+        ("controlPlaneLogs", args.control_plane_logs),
+        ("maintenanceWindow.days", args.maintenance_window.days),
+    ):
+        if len(set(values)) < len(values):
+            problems.append(Problem(key, list(values), "names one twice"))
     return problems
 
 
 class Cluster(pulumi.ComponentResource):
-    """An ACK managed cluster with its log project and node autoscaler.
+    """An ACK managed cluster with its log project.
 
     Example:
 
@@ -163,7 +150,7 @@ class Cluster(pulumi.ComponentResource):
     """Issuer of the service accounts' tokens."""
 
     log_project: pulumi.Output[str]
-    """Log project of control plane, audit and pods."""
+    """Log project of control plane and audit, and of the systems that take one."""
 
     kubeconfig: pulumi.Output[str]
     """A kubeconfig for the intranet address that ends by itself: a secret, asked for anew at every update."""
@@ -185,9 +172,9 @@ class Cluster(pulumi.ComponentResource):
         """Register the cluster.
 
         name: the cluster's name, unique in the account, and prefix of the log project's name, unique over all of
-        Alibaba Cloud; vswitch_ids: of control plane and nodes; pod_vswitch_ids: of pods; encryption_key_id: KMS key for
-        Secrets, required with `secret_encryption`. Raises `InvalidInput` with all problems before anything is
-        registered.
+        Alibaba Cloud; vswitch_ids: of control plane and nodes; pod_vswitch_ids: of pods, counts only at creation;
+        encryption_key_id: KMS key for Secrets, required with `secret_encryption`. Raises `InvalidInput` with all
+        problems before anything is registered.
         """
         problems = cluster_problems(args)
         if args.secret_encryption and encryption_key_id is None:
@@ -198,7 +185,7 @@ class Cluster(pulumi.ComponentResource):
         project = alicloud.log.Project(
             f"{resource_name}-logs",
             project_name=f"{name}-logs",
-            description="Control plane, audit and container logs",
+            description="Control plane and audit logs",
             tags=tags,
             opts=child,
         )
@@ -207,7 +194,7 @@ class Cluster(pulumi.ComponentResource):
             f"{resource_name}-ack",
             name=name,
             cluster_spec=args.spec,
-            version=None if upgrades else args.version,
+            version=args.version,
             profile="Default",
             vswitch_ids=list(vswitch_ids),
             pod_vswitch_ids=list(pod_vswitch_ids),
@@ -238,20 +225,10 @@ class Cluster(pulumi.ComponentResource):
             skip_set_certificate_authority=True,
             deletion_protection=deletion_protection,
             tags=tags,
-            # Add-ons count only at creation; a later change would do nothing but show up in every preview.
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["addons"]),
-        )
-        scaler = args.autoscaler
-        alicloud.cs.AutoscalingConfig(
-            f"{resource_name}-autoscaler",
-            cluster_id=cluster.id,
-            scaler_type="goatscaler",
-            expander="least-waste",
-            utilization_threshold=str(scaler.utilization_threshold),
-            gpu_utilization_threshold=str(scaler.gpu_utilization_threshold),
-            unneeded_duration=f"{scaler.unneeded_minutes}m",
-            cool_down_duration=f"{scaler.cool_down_minutes}m",
-            opts=child,
+            # What counts only at creation would do nothing later but show up in every preview.
+            opts=pulumi.ResourceOptions(
+                parent=self, ignore_changes=["addons", "podVswitchIds", *(["version"] if upgrades else [])]
+            ),
         )
         self.resource = cluster
         self.cluster_id = cluster.id

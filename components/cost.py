@@ -107,6 +107,7 @@ def _cluster(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[Cost
     item = f"cluster.{resource.inputs.get('clusterSpec') or 'ack.standard'}"
     if item != "cluster.ack.standard":
         yield _line(resource, book.find(item, resource.region), item, _month(HOURS_PER_MONTH))
+    yield CostLine(resource.name, "cluster.load-balancer", None, "", "no price for the API server's load balancer")
     if usage.serverless_vcpu_hours is not None:
         item = "acs.general-purpose.default.vcpu"
         yield _line(
@@ -118,6 +119,18 @@ def _cluster(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[Cost
         yield _line(resource, book.find(item, resource.region), item, amount, "expected use")
 
 
+def _unpriced(item: str, note: str) -> Callable[[Resource, PriceBook, Usage], Iterator[CostLine]]:
+    def lines(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
+        yield CostLine(resource.name, item, None, "", note)
+
+    return lines
+
+
+def _addon(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
+    if resource.inputs.get("name") == "arms-prometheus":
+        yield CostLine(resource.name, "prometheus.written", None, "", "the volume of samples is not stated")
+
+
 def _nat_gateway(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
     yield _line(resource, book.find("nat.gateway", resource.region), "nat.gateway", _month(HOURS_PER_MONTH))
     yield CostLine(resource.name, "nat.capacity-unit", None, "", "no source gives the price of a capacity unit (CU)")
@@ -126,28 +139,36 @@ def _nat_gateway(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[
 def _eip(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
     item = "eip.configuration"
     yield _line(resource, book.find(item, resource.region), item, _month(HOURS_PER_MONTH))
-    if usage.egress_gb is not None:
+    if usage.egress_gb is None:
+        yield CostLine(resource.name, "eip.traffic", None, "", "the volume is not stated under usage.egressGb")
+    else:
         yield _line(
             resource, book.find("eip.traffic", resource.region), "eip.traffic", _month(usage.egress_gb), "expected use"
         )
 
 
 def _bucket(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
+    storage_class = resource.inputs.get("storageClass") or "Standard"
+    item = f"oss.{storage_class}.{resource.inputs.get('redundancyType') or 'LRS'}"
     gigabytes = usage.bucket_gb.get(str(resource.inputs.get("bucket", "")))
-    if gigabytes is not None:
-        item = (
-            f"oss.{resource.inputs.get('storageClass') or 'Standard'}.{resource.inputs.get('redundancyType') or 'LRS'}"
-        )
+    if gigabytes is None:
+        yield CostLine(resource.name, item, None, "", "the stored volume is not stated under usage.bucketGb")
+    else:
         yield _line(resource, book.find(item, resource.region), item, _month(gigabytes), "expected use, storage only")
 
 
 def _log_project(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
-    if usage.log_gb_per_day is not None:
-        amount = _month(usage.log_gb_per_day * DAYS_PER_MONTH)
-        yield _line(resource, book.find("sls.ingestion", resource.region), "sls.ingestion", amount, "expected use")
+    if usage.log_gb_per_day is None:
+        yield CostLine(resource.name, "sls.ingestion", None, "", "the volume is not stated under usage.logGbPerDay")
+        return
+    amount = _month(usage.log_gb_per_day * DAYS_PER_MONTH)
+    yield _line(resource, book.find("sls.ingestion", resource.region), "sls.ingestion", amount, "expected use")
 
 
 def _key(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
+    if resource.inputs.get("dkmsInstanceId"):
+        yield CostLine(resource.name, "kms.instance-key", None, "", "no price for a key in a KMS instance")
+        return
     yield _line(resource, book.find("kms.default-key", resource.region), "kms.default-key", _month(1))
 
 
@@ -163,4 +184,6 @@ _ESTIMATORS: Mapping[str, Callable[[Resource, PriceBook, Usage], Iterator[CostLi
     "alicloud:oss/bucket:Bucket": _bucket,
     "alicloud:log/project:Project": _log_project,
     "alicloud:kms/key:Key": _key,
+    "alicloud:cs/kubernetesAddon:KubernetesAddon": _addon,
+    "alicloud:pvtz/zone:Zone": _unpriced("pvtz.zone", "no price for a private DNS zone"),
 }

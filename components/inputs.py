@@ -78,7 +78,7 @@ def one_of(value: str, allowed: Iterable[str], what: str) -> str:
         return f"not {what}; did you mean {near[0]!r}?"
     if len(choices) <= 15:
         return f"not {what}; allowed: {', '.join(choices)}"
-    return f"not {what} (the catalog has {len(choices)}, such as {', '.join(choices[:3])})"
+    return f"not {what} (there are {len(choices)}, such as {', '.join(choices[:3])})"
 
 
 def minor_version(version: str) -> tuple[int, int] | None:
@@ -90,6 +90,6 @@ def minor_version(version: str) -> tuple[int, int] | None:
 def parse_cidr(text: str) -> IPv4Network | None:
     """The IPv4 network that a CIDR block names, or None if it is malformed, has no prefix, or has host bits set."""
     try:
-        return IPv4Network(text) if "/" in text else None
+        return IPv4Network(text) if re.fullmatch(r"[0-9.]+/[0-9]{1,2}", text) else None
     except ValueError:
         return None

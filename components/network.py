@@ -27,9 +27,6 @@ VPC_PREFIXES = range(8, 29)
 FORBIDDEN_RANGES = tuple(map(IPv4Network, ("100.64.0.0/10", "224.0.0.0/4", "127.0.0.0/8", "169.254.0.0/16")))
 """Ranges that a VPC may not use. Source: pulumi-alicloud 4.0.0, vpc.Network.cidr_block."""
 
-PRIVATE_ADDRESSES_PER_VPC = 60_000
-"""Default quota of private addresses in one VPC. Source: VPC quotas page, undated copy. It can be raised."""
-
 Role = Literal["nodes", "pods"]
 
 
@@ -53,7 +50,7 @@ class ZoneCidrs(Args):
     """CIDR blocks of the node vSwitches of this zone."""
 
     pods: Sequence[str] = ()
-    """CIDR blocks of the pod vSwitches of this zone. A second block extends a zone that has run full."""
+    """CIDR blocks of the pod vSwitches of this zone."""
 
 
 class NatArgs(Args):

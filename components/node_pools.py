@@ -1,4 +1,4 @@
-"""Node pools: ECS nodes by kind, fixed or autoscaled, on demand or spot.
+"""Node pools: ECS nodes by kind, fixed or autoscaled, on demand or spot; and their autoscaler.
 
 `plan_node_pool` decides sizes, labels, taints and pods per node in plain Python; `NodePool` maps that plan to a
 resource.
@@ -7,6 +7,7 @@ resource.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Literal
 
 import pulumi
@@ -35,6 +36,22 @@ LABEL_VALUE = r"^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$"
 Kind = Literal["system", "cpu", "gpu", "cache"]
 LabelKey = Annotated[str, Field(pattern=LABEL_KEY)]
 LabelValue = Annotated[str, Field(pattern=LABEL_VALUE)]
+
+
+class AutoscalerArgs(Args):
+    """The node autoscaler (GOATScaler). It scales the pools that declare `autoscaling`."""
+
+    utilization_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Share of requested resources under which a node may be removed."""
+
+    gpu_utilization_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """The same for GPU nodes."""
+
+    unneeded_minutes: Annotated[int, Field(ge=1)] = 10
+    """Minutes that a node must be under the threshold before it is removed."""
+
+    cool_down_minutes: Annotated[int, Field(ge=1)] = 10
+    """Minutes without scale-in after a scale-out."""
 
 
 class Taint(Args):
@@ -326,12 +343,17 @@ class NodePool(pulumi.ComponentResource):
             multi_az_policy="COST_OPTIMIZED" if spot else "BALANCE",
             spot_strategy="NoSpot" if spot is None else "SpotWithPriceLimit" if spot.price_limits else "SpotAsPriceGo",
             spot_price_limits=(
-                [{"instance_type": name, "price_limit": f"{price:g}"} for name, price in spot.price_limits.items()]
+                [
+                    {"instance_type": name, "price_limit": format(Decimal(str(price)), "f")}
+                    for name, price in spot.price_limits.items()
+                ]
                 if spot and spot.price_limits
                 else None
             ),
             spot_instance_pools=spot.instance_pools if spot else None,
             spot_instance_remedy=True if spot else None,
+            on_demand_base_capacity="0" if spot else None,
+            on_demand_percentage_above_base_capacity="0" if spot else None,
             compensate_with_on_demand=spot.on_demand_fallback if spot else None,
             system_disk_category="cloud_essd",
             system_disk_performance_level=args.system_disk.performance_level,
@@ -356,3 +378,34 @@ class NodePool(pulumi.ComponentResource):
         )
         self.node_pool_id = pool.node_pool_id
         self.register_outputs({"nodePoolId": self.node_pool_id})
+
+
+class Autoscaler(pulumi.ComponentResource):
+    """The node autoscaler of a cluster (GOATScaler), one a cluster.
+
+    It runs on the cluster's nodes, so let it depend on a pool that always has some. Destroying it leaves its settings
+    in force: the scaler goes with the cluster. Needs the service role AliyunCSManagedAutoScalerRole.
+    """
+
+    def __init__(
+        self,
+        resource_name: str,
+        args: AutoscalerArgs,
+        *,
+        cluster_id: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Register the autoscaler's configuration."""
+        super().__init__("ack-ai-blueprint:node_pools:Autoscaler", resource_name, None, opts)
+        alicloud.cs.AutoscalingConfig(
+            f"{resource_name}-config",
+            cluster_id=cluster_id,
+            scaler_type="goatscaler",
+            expander="least-waste",
+            utilization_threshold=str(args.utilization_threshold),
+            gpu_utilization_threshold=str(args.gpu_utilization_threshold),
+            unneeded_duration=f"{args.unneeded_minutes}m",
+            cool_down_duration=f"{args.cool_down_minutes}m",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.register_outputs({})

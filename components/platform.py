@@ -51,6 +51,8 @@ class SystemPlan:
     requires: Sequence[str]
     definitions: Sequence[str]
     cleanup_cloud_resources: bool
+    log_project_key: str
+    """Key of the configuration that takes the log project, "" where none is known."""
 
 
 def plan_systems(
@@ -125,7 +127,19 @@ def _plan(name: str, args: SystemArgs, flavor: Flavor) -> SystemPlan:
         requires=entry.get("requires", ()),
         definitions=entry.get("definitions", ()),
         cleanup_cloud_resources=form.get("cleanupCloudResources", False),
+        log_project_key=form.get("logProjectKey", ""),
     )
+
+
+def _config(system: SystemPlan, log_project: pulumi.Input[str] | None) -> pulumi.Input[str] | None:
+    def text(project: str | None) -> str:
+        values = dict(system.values) if project is None else {system.log_project_key: project, **system.values}
+        # Compact and sorted, or every preview shows a change.
+        return json.dumps(values, separators=(",", ":"), sort_keys=True)
+
+    if system.log_project_key and log_project is not None:
+        return pulumi.Output.from_input(log_project).apply(text)
+    return text(None) if system.values else None
 
 
 class Platform(pulumi.ComponentResource):
@@ -153,13 +167,15 @@ class Platform(pulumi.ComponentResource):
         flavor: Flavor,
         kubernetes_version: str | None = None,
         cluster_id: pulumi.Input[str] | None = None,
+        log_project: pulumi.Input[str] | None = None,
         deleted_with: pulumi.Resource | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Plan the systems and register them.
 
-        cluster_id: the ACK cluster, required with flavor `ack`; deleted_with: the cluster's resource, whose end makes
-        the removal of each add-on needless. Raises `InvalidInput` with all problems before anything is registered.
+        cluster_id: the ACK cluster, required with flavor `ack`; log_project: for the add-ons that take one;
+        deleted_with: the cluster's resource, whose end makes the removal of each add-on needless. Raises
+        `InvalidInput` with all problems before anything is registered.
         """
         self.plan = plan_systems(systems, flavor, kubernetes_version)
         if flavor == "ack" and cluster_id is None:
@@ -190,10 +206,7 @@ class Platform(pulumi.ComponentResource):
                     # The provider would otherwise make up a name, and ACK answers AddonNotFound.
                     name=system.package,
                     version=system.version,
-                    # Compact and sorted, or every preview shows a change.
-                    config=json.dumps(dict(system.values), separators=(",", ":"), sort_keys=True)
-                    if system.values
-                    else None,
+                    config=_config(system, log_project),
                     cleanup_cloud_resources=True if cleans_up else None,
                     # An add-on that made cloud resources must be removed while the cluster still runs.
                     opts=pulumi.ResourceOptions(

@@ -1,8 +1,10 @@
 """Quotas and budget: what one stack may use at most. Without a configured quota a rule does not apply."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pulumi.runtime
 from pulumi_policy import (
     PolicyConfigSchema,
     PolicyResource,
@@ -21,6 +23,7 @@ from components.cost import Usage, estimate
 
 POOL_INPUTS = (
     "desiredSize",
+    "instancePatterns",
     "instanceTypes",
     "kubeletConfiguration",
     "spotStrategy",
@@ -29,6 +32,9 @@ POOL_INPUTS = (
     "systemDiskSize",
 )
 """Inputs of a node pool on which capacity and cost depend, besides its scaling configuration."""
+
+COMPUTED_INPUTS = ("nodeCount",)
+"""Further ones that the provider fills in where a program gives none."""
 
 MAXIMUM = PolicyConfigSchema(
     properties={"maximum": {"type": "number", "minimum": 0, "description": "The most that the stack may use."}}
@@ -44,7 +50,8 @@ def _inputs(resource: PolicyResource) -> Mapping[str, Any]:
     if resource.resource_type != NODE_POOL:
         return resource.props
     # The provider fills in the scaling configuration of a pool of fixed size, so before apply it is unknown.
-    inputs = {key: resource.props.get(key) for key in POOL_INPUTS}
+    inputs = {key: _known(resource.props, key) for key in COMPUTED_INPUTS}
+    inputs |= {key: resource.props.get(key) for key in POOL_INPUTS}
     try:
         return {**inputs, "scalingConfig": resource.props.get("scalingConfig")}
     except UnknownValueError:
@@ -53,9 +60,18 @@ def _inputs(resource: PolicyResource) -> Mapping[str, Any]:
         return inputs
 
 
+def _known(props: Mapping[str, Any], key: str) -> Any:
+    try:
+        return props.get(key)
+    except UnknownValueError:
+        return None
+
+
 def _region(resource: PolicyResource) -> str:
+    """The region of a resource's provider; a default provider takes it from the stack's configuration."""
     provider = resource.provider
-    return str(provider.props["region"]) if provider is not None and "region" in provider.props else ""
+    stated = provider.props.get("region") if provider is not None else None
+    return str(stated or pulumi.runtime.get_config("alicloud:region") or "")
 
 
 def _within(
@@ -66,7 +82,11 @@ def _within(
         if maximum is None:
             args.not_applicable("no quota is set")
             return
-        most = amount(total_capacity(declared(args))).maximum
+        total = total_capacity(declared(args))
+        if total.unknown and what != "nodes":
+            names = ", ".join(sorted(set(total.unknown)))
+            report(f"Node pools of {names} cannot be counted. Use instance types of the catalog.", None)
+        most = amount(total).maximum
         if most > maximum:
             report(
                 f"The node pools can grow to {most:,.0f} {unit}, the quota is {maximum:,.0f}. "
@@ -139,7 +159,19 @@ monthly_cost_within_budget = StackValidationPolicy(
                 "additionalProperties": {"type": "number", "minimum": 0},
                 "description": "The most that a month may cost, by currency of the list prices.",
             },
-            "usage": {"type": "object", "description": "Expected monthly use of what is paid by use."},
+            "usage": {
+                "type": "object",
+                "properties": {
+                    "bucket_gb": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}},
+                    **{
+                        field.name: {"type": "number", "minimum": 0}
+                        for field in dataclasses.fields(Usage)
+                        if field.name != "bucket_gb"
+                    },
+                },
+                "additionalProperties": False,
+                "description": "Expected monthly use of what is paid by use.",
+            },
         }
     ),
     severity=Severity.HIGH,
@@ -152,7 +184,9 @@ def _instance_family(args: ResourceValidationArgs, report: ReportViolation) -> N
     families: list[str] = args.get_config().get("families") or []
     if not families:
         args.not_applicable("no families are set")
-    for name in args.props["instanceTypes"]:
+    if "instancePatterns" in args.props and args.props.get("instancePatterns"):
+        report("The pool names a pattern of instance types, of any family. Name instance types.", args.urn)
+    for name in args.props.get("instanceTypes") or ():
         # ecs.g8i.4xlarge and ecs.gn7i-c8g1.2xlarge: the family stands before the first dot or hyphen after "ecs."
         family = name.removeprefix("ecs.").split(".")[0].split("-")[0]
         if family not in families:

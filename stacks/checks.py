@@ -1,21 +1,41 @@
 """What must hold between the sections of an environment, beyond the types of its values."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from components import catalog
 from components.cluster import cluster_problems
+from components.encryption import encryption_problems
 from components.inputs import InvalidInput, Problem, one_of, parse_cidr
-from components.network import plan_network
+from components.network import Role, plan_network
 from components.node_pools import NodePoolPlan, plan_node_pool
 from components.platform import plan_systems
 from components.storage import bucket_problems
 from policies.rules import RULES
 
-from .addresses import address_needs, single_zone_needs
-from .environment import Environment, kubernetes_version
+from .addresses import AddressNeed, address_needs, single_zone_needs
+from .environment import OWN_TAGS, TAG, Environment, kubernetes_version
 
-CLOUD_SECTIONS = ("region", "network", "cluster", "nodePools", "serverless", "encryption", "buckets", "quotas", "usage")
+CLOUD_SECTIONS = (
+    "region",
+    "network",
+    "cluster",
+    "nodePools",
+    "autoscaler",
+    "serverless",
+    "encryption",
+    "buckets",
+    "quotas",
+    "serviceQuotas",
+    "usage",
+)
+"""What an upstream environment does not have."""
+
+
+BASIC_NODES = 10
+"""Nodes of a cluster with the specification ack.standard. Source: ACK limits, 2026-02-27."""
 
 
 def check(environment: Environment, stack: str) -> list[Problem]:
@@ -34,6 +54,8 @@ def check(environment: Environment, stack: str) -> list[Problem]:
             problems += [problem.under(f"nodePools.{name}") for problem in invalid.problems]
     problems += _region_problems(environment)
     problems += [problem.under("cluster") for problem in cluster_problems(environment.cluster)]
+    problems += [problem.under("encryption") for problem in encryption_problems(environment.encryption)]
+    problems += _tag_problems(environment)
     problems += _pool_problems(environment)
     problems += _address_problems(environment, pools)
     problems += _quota_problems(environment, pools)
@@ -112,7 +134,12 @@ def _address_problems(environment: Environment, pools: Mapping[str, NodePoolPlan
         network = plan_network(args, environment.region)
     except InvalidInput:
         return  # Reported where the network is checked.
-    for need in address_needs(environment, pools, network):
+    if environment.survive_zone_loss and len(args.zones) < 2:
+        yield Problem("surviveZoneLoss", True, "needs two zones or more in network.zones")
+        return
+    needs: dict[Role, AddressNeed] = {need.role: need for need in address_needs(environment, pools, network)}
+    yield from _service_quota_problems(environment, needs, len(network.vswitches))
+    for need in needs.values():
         path = f"network.scalePerZone.{need.role}"
         value = getattr(args.scale_per_zone, need.role)
         lost = environment.survive_zone_loss
@@ -126,6 +153,34 @@ def _address_problems(environment: Environment, pools: Mapping[str, NodePoolPlan
         if needed > available:
             message = f"{zone} holds {available:,} {role}, but {', '.join(names)}, in that zone alone, need {needed:,}"
             yield Problem(f"network.scalePerZone.{role}", getattr(args.scale_per_zone, role), message)
+
+
+def _service_quota_problems(
+    environment: Environment, needs: Mapping[Role, AddressNeed], vswitches: int
+) -> Iterator[Problem]:
+    quotas = environment.service_quotas
+    basic = environment.cluster.spec == "ack.standard"
+    nodes, pods = needs["nodes"], needs["pods"]
+    used = {
+        "nodesPerCluster": (BASIC_NODES if basic else quotas.nodes_per_cluster, nodes.needed, f"nodes: {nodes.terms}"),
+        "nodePoolsPerCluster": (quotas.node_pools_per_cluster, len(environment.node_pools), "node pools"),
+        "podsPerCluster": (quotas.pods_per_cluster, pods.needed, f"pods: {pods.terms}"),
+        "vswitchesPerVpc": (quotas.vswitches_per_vpc, vswitches, "vSwitches"),
+        "privateAddressesPerVpc": (quotas.private_addresses_per_vpc, nodes.needed + pods.needed, "addresses"),
+    }
+    for key, (quota, count, what) in used.items():
+        if count > quota:
+            remedy = "use a Pro specification" if basic and key == "nodesPerCluster" else "lower it, or have it raised"
+            yield Problem(f"serviceQuotas.{key}", quota, f"the environment grows to {count:,} {what}; {remedy}")
+
+
+def _tag_problems(environment: Environment) -> Iterator[Problem]:
+    for key, value in environment.tags.items():
+        if not (re.fullmatch(TAG, key) and re.fullmatch(TAG, value)):
+            message = "a tag may not start with aliyun or acs:, nor hold http:// or https://"
+            yield Problem(f"tags.{key}", value, message)
+        if key in OWN_TAGS:
+            yield Problem(f"tags.{key}", value, "is set by the program")
 
 
 def _quota_problems(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Iterator[Problem]:
@@ -172,7 +227,23 @@ def _storage_problems(environment: Environment, stack: str) -> Iterator[Problem]
 
 
 def _policy_problems(environment: Environment) -> Iterator[Problem]:
-    names: Sequence[str] = [rule.name for rule in RULES]
-    for name in environment.policies:
-        if name not in names:
-            yield Problem(f"policies.{name}", name, one_of(name, names, "a policy of the pack"))
+    rules = {rule.name: rule for rule in RULES}
+    for name, setting in environment.policies.items():
+        if name not in rules:
+            yield Problem(f"policies.{name}", None, one_of(name, rules, "a policy of the pack"))
+        elif setting.config:
+            schema = rules[name].config_schema
+            properties = schema.properties if schema else {}
+            yield from _config_problems(f"policies.{name}.config", setting.config, properties)
+
+
+def _config_problems(path: str, config: Mapping[str, Any], properties: Mapping[str, Any]) -> Iterator[Problem]:
+    import jsonschema  # Few environments configure a policy, and the import takes a while.
+
+    for key, value in config.items():
+        if key not in properties:
+            known = one_of(key, properties, "a setting of this policy") if properties else "this policy has no settings"
+            yield Problem(f"{path}.{key}", value, known)
+            continue
+        for error in jsonschema.Draft7Validator(dict(properties[key])).iter_errors(value):
+            yield Problem(f"{path}.{key}", value, f"not allowed: {error.message}")

@@ -6,9 +6,13 @@ they act. Buckets that hold objects stay, unless they have `forceDestroy`.
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
-from .loading import PROJECT, InvalidEnvironment, load_environment, read_stack_config
+import yaml
+
+from .loading import DIRECTORY, PROJECT, InvalidEnvironment, load_environment, read_stack_config
 from .up import NoCli, find_cli, run
 
 
@@ -26,9 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     if environment.protection:
-        # Without the policy pack: it would rightly refuse a production that is not protected.
-        lift = [pulumi, "up", "--stack", stack, "--config", f"{PROJECT}:protection=false", *options.pulumi]
-        code = run(lift)
+        with tempfile.TemporaryDirectory() as directory:
+            # The stack's own file keeps its protection, whatever becomes of this.
+            config = Path(directory) / f"Pulumi.{stack}.yaml"
+            content = yaml.safe_load((DIRECTORY / config.name).read_text(encoding="utf-8"))
+            content["config"][f"{PROJECT}:protection"] = False
+            config.write_text(yaml.safe_dump(content), encoding="utf-8")
+            # Without the policy pack: it would rightly refuse a production that is not protected.
+            code = run([pulumi, "up", "--stack", stack, "--config-file", str(config), *options.pulumi])
         if code:
             return code
     return run([pulumi, "destroy", "--stack", stack, *options.pulumi])

@@ -9,17 +9,23 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from components import catalog
 from components.cluster import ClusterArgs
 from components.encryption import EncryptionKeyArgs
 from components.inputs import Args
 from components.network import NetworkArgs
-from components.node_pools import NodePoolArgs
+from components.node_pools import AutoscalerArgs, NodePoolArgs
 from components.platform import Flavor, SystemArgs
 from components.storage import BucketArgs
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")]
 """A name that becomes part of resource names: 1 to 30 lowercase letters, digits and hyphens, a letter first."""
+
+
+TAG = r"(?!aliyun|acs:)(?!.*https?://).*"
+"""What tag keys and values may not be: started with `aliyun` or `acs:`, or holding `http://` or `https://`.
+Source: pulumi-alicloud 4.0.0, cs.NodePool.tags."""
+
+OWN_TAGS = ("environment", "managed-by")
 
 
 class ServerlessArgs(Args):
@@ -65,6 +71,26 @@ class Quotas(Args):
 
     regions: Sequence[str] = ()
     """Regions that may be used. Empty: all of the catalog."""
+
+
+class ServiceQuotas(Args):
+    """What Alibaba Cloud lets the account have: the published defaults. Raise one here when it was raised for you."""
+
+    nodes_per_cluster: Annotated[int, Field(ge=1, le=15_000)] = 5_000
+    """Nodes of a cluster with a Pro specification and Terway; `ack.standard` has 10.
+    Source: ACK limits and comparison of Terway and Flannel, 2026-02-27."""
+
+    node_pools_per_cluster: Annotated[int, Field(ge=1)] = 20
+    """Node pools of a cluster. Source: API model of DescribeUserQuota, February 2026."""
+
+    pods_per_cluster: Annotated[int, Field(ge=1)] = 50_000
+    """Pods of a cluster, serverless pods included. Source: alibabacloud.com/help/en/ack/product-overview/limits."""
+
+    vswitches_per_vpc: Annotated[int, Field(ge=1)] = 150
+    """vSwitches of a VPC. Source: VPC quota vpc_quota_vswitches_num."""
+
+    private_addresses_per_vpc: Annotated[int, Field(ge=1)] = 60_000
+    """Private addresses of a VPC in use. Source: VPC quotas page, undated copy."""
 
 
 class PolicySetting(Args):
@@ -119,10 +145,14 @@ class Environment(Args):
     """Whether network, cluster, keys and buckets are protected: by Pulumi, and by deletion protection in the cloud."""
 
     survive_zone_loss: bool = False
-    """Whether everything must still find an address when one zone is lost."""
+    """Whether everything must still find an address when one zone is lost. It is about addresses only: the way out to
+    the Internet runs through one gateway."""
 
-    tags: Mapping[str, str] = {}
-    """Tags of every resource that takes tags; `environment` and `managed-by` are added."""
+    tags: Annotated[
+        Mapping[Annotated[str, Field(min_length=1, max_length=128)], Annotated[str, Field(max_length=128)]],
+        Field(max_length=8),
+    ] = {}
+    """Tags of every resource that takes tags, at most 8; `environment` and `managed-by` are added."""
 
     network: NetworkArgs | None = None
     """The network. Required with flavor `ack`."""
@@ -132,6 +162,9 @@ class Environment(Args):
 
     node_pools: Mapping[Name, NodePoolArgs] = {}
     """Node pools by name; at least one of kind `system`."""
+
+    autoscaler: AutoscalerArgs = AutoscalerArgs()
+    """The autoscaler of the node pools."""
 
     serverless: ServerlessArgs = ServerlessArgs()
     """Serverless pods."""
@@ -150,6 +183,9 @@ class Environment(Args):
 
     quotas: Quotas = Quotas()
     """What the environment may use."""
+
+    service_quotas: ServiceQuotas = ServiceQuotas()
+    """What Alibaba Cloud lets the account have."""
 
     policies: Mapping[str, PolicySetting] = {}
     """Enforcement by policy name."""
@@ -171,7 +207,5 @@ class Environment(Args):
 
 
 def kubernetes_version(environment: Environment) -> str | None:
-    """The Kubernetes version that systems must fit, as far as it is known."""
-    if environment.flavor == "upstream":
-        return environment.kubernetes.version
-    return environment.cluster.version or catalog.kubernetes_versions().default
+    """The Kubernetes version that systems must fit, None where it is not known."""
+    return environment.kubernetes.version if environment.flavor == "upstream" else environment.cluster.version

@@ -4,16 +4,37 @@ A mapping is merged key by key, anything else is replaced, and `null` removes wh
 """
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
 from components.inputs import Problem, join
 
-Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+TEXT_TAG = "tag:yaml.org,2002:str"
+
+MAXIMUM_DEPTH = 50
+"""Nesting beyond this is a mistake, and would exhaust the stack."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # pyright: ignore[reportUntypedBaseClass, reportGeneralTypeIssues]
+    """Reads plain scalars as the Pulumi CLI does: only `true` and `false` are booleans, no base 60, no dates."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
+
+
+_FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?[0-9]+|0x[0-9a-fA-F]+", "-+0123456789"),
+    ("float", _FLOAT, "-+.0123456789"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("merge", r"<<", "<"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
 
 
 @dataclass(frozen=True)
@@ -33,8 +54,11 @@ class FileProblems(Exception):
 
 
 def read_layer(path: Path, file: str) -> Layer:
-    """Read a YAML mapping. `file` is how messages name it. Raises `FileProblems` for bad syntax and duplicate keys."""
-    loader = Loader(path.read_text(encoding="utf-8"))
+    """Read a YAML mapping. `file` is how messages name it. Raises `FileProblems` with all that is wrong in it."""
+    try:
+        loader = _Loader(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FileProblems([(file, Problem("", None, f"not a text in UTF-8: {error}"))]) from None
     try:
         node = loader.get_single_node()
         if node is None:
@@ -42,37 +66,60 @@ def read_layer(path: Path, file: str) -> Layer:
         if not isinstance(node, yaml.MappingNode):
             raise FileProblems([(file, Problem("", None, "must be a mapping of keys to values"))])
         places: dict[str, str] = {}
-        duplicates: list[tuple[str, Problem]] = []
-        _walk(node, "", file, places, duplicates)
-        if duplicates:
-            raise FileProblems(duplicates)
+        problems: list[tuple[str, Problem]] = []
+        _walk(node, "", file, places, problems, ())
+        if problems:
+            raise FileProblems(problems)
         return Layer(loader.construct_document(node), places)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = file if mark is None else f"{file}:{mark.line + 1}"
         reason = getattr(error, "problem", None) or str(error)
         raise FileProblems([(place, Problem("", None, f"not valid YAML: {reason}"))]) from None
+    except (RecursionError, ValueError) as error:
+        raise FileProblems([(file, Problem("", None, f"not valid YAML: {error}"))]) from None
     finally:
         loader.dispose()
 
 
-def _walk(node: yaml.Node, path: str, file: str, places: dict[str, str], duplicates: list[tuple[str, Problem]]) -> None:
+def _walk(
+    node: yaml.Node,
+    path: str,
+    file: str,
+    places: dict[str, str],
+    problems: list[tuple[str, Problem]],
+    above: tuple[yaml.Node, ...],
+) -> None:
+    place = f"{file}:{node.start_mark.line + 1}"
     if path:
-        places.setdefault(path, f"{file}:{node.start_mark.line + 1}")
-    if isinstance(node, yaml.MappingNode):
+        places.setdefault(path, place)
+    if node in above or len(above) > MAXIMUM_DEPTH:
+        problems.append((place, Problem(path, None, f"nested deeper than {MAXIMUM_DEPTH} levels, or within itself")))
+    elif isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
-            name = str(key.value)
-            below = join(path, name)
             place = f"{file}:{key.start_mark.line + 1}"
+            if key.tag not in (TEXT_TAG, "tag:yaml.org,2002:merge"):
+                problems.append((place, Problem(path, str(key.value), "a key must be a text; quote it")))
+                continue
+            name: str = key.value
+            below = join(path, name)
             if name in seen:
-                duplicates.append((place, Problem(below, name, "stands twice in one mapping; names are unique")))
+                problems.append((place, Problem(below, name, "stands twice in one mapping; names are unique")))
             seen.add(name)
             places[below] = place
-            _walk(value, below, file, places, duplicates)
+            _walk(value, below, file, places, problems, (*above, node))
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
-            _walk(item, f"{path}[{index}]", file, places, duplicates)
+            _walk(item, f"{path}[{index}]", file, places, problems, (*above, node))
+
+
+def parse_value(text: str) -> Any:
+    """A value that Pulumi's configuration holds as text, as a stack's file would have it."""
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506  (a safe loader)
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return text
 
 
 def merge(layers: Sequence[Layer]) -> Layer:

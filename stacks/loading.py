@@ -8,7 +8,6 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args
 
-import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -16,7 +15,7 @@ from components.inputs import Problem, join, one_of
 
 from .checks import check
 from .environment import Environment
-from .layers import FileProblems, Layer, merge, place_of, read_layer
+from .layers import FileProblems, Layer, merge, parse_value, place_of, read_layer
 from .schema import described_schema
 
 PROJECT = "ack-ai-blueprint"
@@ -32,6 +31,13 @@ _TEXTS = frozenset(
     field.alias or name for name, field in Environment.model_fields.items() if _is_text(field.annotation)
 )
 """Keys of a single text, which is not parsed further."""
+
+
+LAYER_KEYS = frozenset({"flavor", "applications", "group"})
+"""Keys that choose the layers of an environment."""
+
+SECRET_SECTIONS = frozenset({"kubernetes"})
+"""Keys that may hold a secret: what is made of them is marked as one for the engine."""
 
 
 class InvalidEnvironment(Exception):
@@ -67,22 +73,21 @@ def environments() -> Sequence[str]:
 
 def read_stack_config(stack: str) -> StackConfig:
     """Read `Pulumi.<stack>.yaml` as Pulumi does, but for secrets: their text is unknown without the passphrase."""
-    path = DIRECTORY / f"Pulumi.{stack}.yaml"
-    if not path.is_file():
-        raise InvalidEnvironment(
-            stack, [(f"stacks/{path.name}", Problem("", stack, one_of(stack, environments(), "an environment")))]
-        )
-    try:
-        config = read_layer(path, f"stacks/{path.name}").data.get("config") or {}
-    except FileProblems as bad:
-        raise InvalidEnvironment(stack, bad.problems) from None
+    if stack not in environments():
+        problem = Problem("", None, f"{stack!r} is {one_of(stack, environments(), 'an environment')}")
+        raise InvalidEnvironment(stack, [(f"stacks/Pulumi.{stack}.yaml", problem)])
+    layer = _read_stack_file(stack)
+    config = layer.data.get("config") or {}
+    if not isinstance(config, Mapping):
+        problem = Problem("config", config, "must be a mapping of keys to values")
+        raise InvalidEnvironment(stack, [(layer.places["config"], problem)])
     values: dict[str, str] = {}
     secrets: set[str] = set()
     for key, value in config.items():
         clear = _without_secrets(value)
         if clear != value:
             secrets.add(key)
-        values[key] = clear if isinstance(clear, str) else json.dumps(clear, default=str)
+        values[key] = clear if isinstance(clear, str) else json.dumps(clear)
     return StackConfig(values, frozenset(secrets))
 
 
@@ -90,12 +95,9 @@ def load_environment(stack: str, config: StackConfig) -> Environment:
     """The environment of a stack: its configuration over the profiles that it names. Raises `InvalidEnvironment`."""
     file = f"stacks/Pulumi.{stack}.yaml"
     own = _own_layer(stack, config, file)
-    layers, problems = _profiles(own.data)
-    try:
-        merged = merge([*layers, own])
-    except FileProblems as bad:
-        raise InvalidEnvironment(stack, bad.problems) from None
-    secret = {key.partition(":")[2] for key in config.secrets}
+    layers, missing, unread = _profiles(own.data)
+    merged = merge([*layers, own])
+    secret = {key.partition(":")[2] for key in config.secrets if key.startswith(f"{PROJECT}:")}
 
     def placed(problem: Problem) -> tuple[str, Problem]:
         hidden = re.split(r"[.\[]", problem.path)[0] in secret and problem.value is not None
@@ -104,7 +106,8 @@ def load_environment(stack: str, config: StackConfig) -> Environment:
 
     environment, found, pruned = _validate(merged.data)
     # Without a profile that it names, an environment lacks more than its author knows.
-    incomplete = bool(problems)
+    incomplete = bool(missing or unread) or any(problem.path in LAYER_KEYS for problem in found)
+    problems = [*unread, *(placed(problem) for problem in [*missing, *_secret_problems(secret)])]
     problems += [placed(problem) for problem in found if not (incomplete and problem.message == _EXPECTED["missing"])]
     for problem in () if incomplete else check(environment, stack):
         if not any(_related(problem.path, path) for path in pruned):
@@ -114,22 +117,31 @@ def load_environment(stack: str, config: StackConfig) -> Environment:
     return environment
 
 
+def _secret_problems(secret: Iterable[str]) -> Iterator[Problem]:
+    for key in sorted(set(secret) - SECRET_SECTIONS):
+        allowed = "only kubernetes.kubeconfig may be one, everything else stands in clear in the state"
+        yield Problem(key, SECRET, f"holds a secret; {allowed}. Give workloads their secrets in the cluster")
+
+
+def _read_stack_file(stack: str) -> Layer:
+    path = DIRECTORY / f"Pulumi.{stack}.yaml"
+    try:
+        return read_layer(path, f"stacks/{path.name}") if path.is_file() else Layer({})
+    except FileProblems as bad:
+        raise InvalidEnvironment(stack, bad.problems) from None
+
+
 def _own_layer(stack: str, config: StackConfig, file: str) -> Layer:
     data: dict[str, Any] = {}
     for key, text in config.values.items():
         namespace, _, name = key.partition(":")
         if namespace == PROJECT:
-            data[name] = _parsed(name, text)
+            data[name] = text if name in _TEXTS else parse_value(text)
     # What stands in no file, such as configuration set in a pipeline, is still this stack's own.
     places = dict.fromkeys(_paths(data, ""), file)
-    path = DIRECTORY / f"Pulumi.{stack}.yaml"
-    if path.is_file():
-        try:
-            found = read_layer(path, file).places
-        except FileProblems as bad:
-            raise InvalidEnvironment(stack, bad.problems) from None
-        start = f"config.{PROJECT}:"
-        places |= {place.removeprefix(start): line for place, line in found.items() if place.startswith(start)}
+    start = f"config.{PROJECT}:"
+    found = _read_stack_file(stack).places
+    places |= {place.removeprefix(start): line for place, line in found.items() if place.startswith(start)}
     return Layer(data, places)
 
 
@@ -144,16 +156,8 @@ def _paths(data: Any, path: str) -> Iterator[str]:
             yield from _paths(value, f"{path}[{index}]")
 
 
-def _parsed(name: str, text: str) -> Any:
-    if name in _TEXTS:
-        return text
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-
-
-def _profiles(own: Mapping[str, Any]) -> tuple[list[Layer], list[tuple[str, Problem]]]:
+def _profiles(own: Mapping[str, Any]) -> tuple[list[Layer], list[Problem], list[tuple[str, Problem]]]:
+    """The layers below the environment's own, the profiles that do not exist, and the problems of their files."""
     wanted = [("", "base", ""), ("flavors", own.get("flavor", "ack"), "flavor")]
     applications = own.get("applications", [])
     if isinstance(applications, list):
@@ -161,26 +165,28 @@ def _profiles(own: Mapping[str, Any]) -> tuple[list[Layer], list[tuple[str, Prob
     if own.get("group") is not None:
         wanted.append(("groups", own["group"], "group"))
     layers: list[Layer] = []
-    problems: list[tuple[str, Problem]] = []
+    missing: list[Problem] = []
+    unread: list[tuple[str, Problem]] = []
     for folder, name, key in wanted:
         directory = DIRECTORY / "profiles" / folder
-        path = directory / f"{name}.yaml"
-        file = str(path.relative_to(DIRECTORY.parent))
-        if path.is_file():
-            try:
-                layers.append(read_layer(path, file))
-            except FileProblems as bad:
-                problems += bad.problems
-        elif key != "flavor":
-            known = [other.stem for other in directory.glob("*.yaml")]
-            message = one_of(str(name), known, f"a profile in {directory.relative_to(DIRECTORY.parent)}/")
-            problems.append((file, Problem(key, name, message)))
-    return layers, problems
+        known = {path.stem: path for path in directory.glob("*.yaml")}
+        if str(name) not in known:
+            # A flavor is checked as one of the environment's values.
+            if key != "flavor":
+                where = directory.relative_to(DIRECTORY.parent).as_posix()
+                missing.append(Problem(key, name, one_of(str(name), known, f"a profile in {where}/")))
+            continue
+        path = known[str(name)]
+        try:
+            layers.append(read_layer(path, path.relative_to(DIRECTORY.parent).as_posix()))
+        except FileProblems as bad:
+            unread += bad.problems
+    return layers, missing, unread
 
 
 def _validate(data: Mapping[str, Any]) -> tuple[Environment, list[Problem], list[str]]:
     """The environment without its bad values, the problems of these values, and their paths."""
-    rest: Any = json.loads(json.dumps(data, default=str))
+    rest: Any = json.loads(json.dumps(data))
     problems: list[Problem] = []
     pruned: list[str] = []
     for attempt in range(20):
@@ -266,9 +272,8 @@ def _message(error: ErrorDetails, location: Sequence[str | int]) -> str:
     if kind in _EXPECTED:
         return _EXPECTED[kind]
     if kind in ("too_long", "too_short"):
-        context = error.get("ctx", {})
         bound = "at most {max_length}" if kind == "too_long" else "at least {min_length}"
-        return f"must have {bound} entries, not {{actual_length}}".format(**context)
+        return f"must have {bound} entries, not {len(error['input'])}".format(**error.get("ctx", {}))
     if kind == "string_pattern_mismatch":
         pattern = error.get("ctx", {}).get("pattern")
         if "[key]" in error["loc"]:

@@ -10,7 +10,7 @@ import pulumi_kubernetes as kubernetes
 from components.cluster import Cluster
 from components.encryption import EncryptionKey
 from components.network import Network
-from components.node_pools import NodePool
+from components.node_pools import Autoscaler, NodePool
 from components.platform import Platform
 from components.storage import Bucket
 
@@ -80,20 +80,27 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
         for pool, args in environment.node_pools.items()
     }
     system_pools = [pools[pool] for pool, args in environment.node_pools.items() if args.kind == "system"]
+    after_system_pools = pulumi.ResourceOptions(providers=[provider], depends_on=system_pools)
+    Autoscaler("autoscaler", environment.autoscaler, cluster_id=cluster.cluster_id, opts=after_system_pools)
     Platform(
         "platform",
         environment.systems,
         flavor="ack",
         kubernetes_version=environment.cluster.version,
         cluster_id=cluster.cluster_id,
+        log_project=cluster.log_project,
         deleted_with=cluster.resource,
-        opts=pulumi.ResourceOptions(providers=[provider], depends_on=system_pools),
+        opts=after_system_pools,
     )
     return {
         "clusterId": cluster.cluster_id,
         "apiServerIntranet": cluster.api_server_intranet,
         "kubeconfig": cluster.kubeconfig,
+        "rrsaProviderArn": cluster.rrsa_provider_arn,
         "vpcId": network.vpc_id,
+        "nodeVswitchIds": network.node_vswitch_ids,
+        "podVswitchIds": network.pod_vswitch_ids,
+        "securityGroupId": network.security_group_id,
         "egressAddress": network.egress_address,
         "logProject": cluster.log_project,
         "buckets": {role: bucket.name for role, bucket in buckets.items()},

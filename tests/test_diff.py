@@ -122,6 +122,32 @@ def test_one_resource(
     assert [line for change in changes for line in change.lines()] == lines
 
 
+def test_a_replacement_drags_along_what_takes_its_value() -> None:
+    cluster = "alicloud:cs/managedKubernetes:ManagedKubernetes"
+    pool = resource(
+        {"clusterId": "[unknown]"},
+        "alicloud:cs/nodePool:NodePool",
+        urn="urn:pulumi:s::p::t::pool",
+        name="pool",
+        property_dependencies={"clusterId": ["urn:pulumi:s::p::t::name"]},
+    )
+    entry = resource(
+        {"target": "[unknown]"},
+        "alicloud:dns/record:Record",
+        urn="urn:pulumi:s::p::t::record",
+        name="record",
+        property_dependencies={"target": ["urn:pulumi:s::p::t::pool"]},
+    )
+    before = document(resource({"serviceCidr": "a"}, cluster), pool, entry)
+    after = document(resource({"serviceCidr": "b"}, cluster), pool, entry)
+    changes = compare("main", before, after).changes
+    assert [(change.name, change.action, *change.lines()) for change in changes] == [
+        ("name", "replaced", 'serviceCidr: "a" -> "b" (forces replacement)'),
+        ("pool", "replaced", 'clusterId: "of name" -> "of name, replaced" (forces replacement)'),
+        ("record", "changed", 'target: "of pool" -> "of pool, replaced"'),
+    ]
+
+
 def test_summary() -> None:
     other = resource({}, urn="urn:pulumi:s::p::t::other", name="other")
     assert summary(compare("main", document(other), document(resource({})))) == "1 to add, 1 to remove"

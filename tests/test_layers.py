@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stacks.layers import FileProblems, Layer, merge, place_of, read_layer
+from stacks.layers import FileProblems, Layer, merge, parse_value, place_of, read_layer
 
 
 def _read(tmp_path: Path, text: str) -> Layer:
@@ -47,6 +47,28 @@ def test_files_that_are_no_layer(tmp_path: Path, text: str, expected: list[tuple
     with pytest.raises(FileProblems) as caught:
         _read(tmp_path, text)
     assert [(place, problem.path) for place, problem in caught.value.problems] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("yes", "yes"),
+        ("on", "on"),
+        ("true", True),
+        ("1:30", "1:30"),
+        ("1e3", 1000.0),
+        ("2024-01-01", "2024-01-01"),
+        ("0x10", 16),
+        ("-7", -7),
+        ("~", None),
+        ("1.5", 1.5),
+        ("1_000", "1_000"),
+        ('"5"', "5"),
+    ],
+)
+def test_plain_values_are_read_as_the_pulumi_cli_reads_them(tmp_path: Path, text: str, value: object) -> None:
+    assert _read(tmp_path, f"key: {text}\n").data["key"] == value
+    assert parse_value(text) == value
 
 
 def test_an_empty_file_is_an_empty_layer(tmp_path: Path) -> None:

@@ -144,6 +144,47 @@ def test_a_file_with_a_duplicate_key_is_bad_input(checkout: Path) -> None:
     assert "stacks/profiles/base.yaml:" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"config: [1, 2]\n", "config = [1, 2]"),
+        (b"config: hello\n", "must be a mapping"),
+        (b"config:\n  1: x\n", "a key must be a text; quote it"),
+        (b"config:\n  ack-ai-blueprint:tags: {2024: x}\n", "a key must be a text; quote it"),
+        (b"config: &a\n  x: *a\n", "or within itself"),
+        (b"config: " + b"[" * 300 + b"]" * 300 + b"\n", "nested deeper than"),
+        ("config: {}\n".encode("utf-16"), "not a text in UTF-8"),
+        (b"config:\n\tx: 1\n", "not valid YAML"),
+        (b"config:\n  ack-ai-blueprint:group: " + b"x" * 300 + b"\n", "not a profile in stacks/profiles/groups/"),
+        (b"config:\n  ack-ai-blueprint:group: ../base\n", "not a profile in stacks/profiles/groups/"),
+        (b"config:\n  ack-ai-blueprint:group: /etc/passwd\n", "not a profile in stacks/profiles/groups/"),
+        (b"config:\n  ack-ai-blueprint:applications: data-processing\n", 'applications = "data-processing"'),
+        (b"config:\n  ack-ai-blueprint:flavor: aks\n", "allowed: ack, upstream"),
+        (b"config:\n  ack-ai-blueprint:prefix: " + b"9" * 5000 + b"\n", "integer string conversion"),
+    ],
+)
+def test_odd_files_end_in_the_report(checkout: Path, content: bytes, message: str) -> None:
+    (checkout / "stacks" / "Pulumi.dev.yaml").write_bytes(content)
+    result = _run(checkout, "dev")
+    assert result.returncode == 2, result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_an_empty_file_is_an_environment_that_lacks_everything(checkout: Path) -> None:
+    (checkout / "stacks" / "Pulumi.dev.yaml").write_bytes(b"")
+    result = _run(checkout, "dev")
+    assert result.returncode == 2
+    assert "missing; flavor: ack needs cidr, zones and scalePerZone" in result.stderr
+
+
+def test_only_the_kubeconfig_may_be_a_secret(checkout: Path) -> None:
+    _edit(checkout, "dev", systems={"prometheus": {"values": {"password": {"secure": "v1:abc"}}}})
+    result = _run(checkout, "dev")
+    assert result.returncode == 2
+    assert 'systems = "[secret]"\n    holds a secret; only kubernetes.kubeconfig may be one' in result.stderr
+
+
 def test_secrets_are_never_shown(checkout: Path) -> None:
     _edit(checkout, "local", kubernetes={"kubeconfig": {"secure": "v1:abc"}, "context": 7})
     result = _run(checkout, "local")
@@ -179,6 +220,17 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
         "extra-public-access-block": "added",
         "raw-bucket": "changed",
         "cluster-ack": "replaced",
+        "data-pool": "replaced",
+        "data-spot-pool": "replaced",
+        "system-pool": "replaced",
+        "autoscaler-config": "replaced",
+        "platform-kuberay": "replaced",
+        "platform-logs": "replaced",
+        "platform-metrics-server": "replaced",
+        "platform-node-problem-detector": "replaced",
+        "platform-pod-identity": "replaced",
+        "platform-prometheus": "replaced",
+        "platform-virtual-node": "replaced",
         "artifacts": "removed",
         "artifacts-bucket": "removed",
         "artifacts-https": "removed",
@@ -191,7 +243,7 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     ]
     text = _run(checkout, "dev", "--diff", "HEAD").stdout
     assert 'serviceCidr: "172.20.0.0/16" -> "172.30.0.0/16" (forces replacement)' in text
-    assert "4 to add, 1 to change, 1 to replace, 4 to remove" in text
+    assert "4 to add, 1 to change, 12 to replace, 4 to remove" in text
 
 
 def test_only_environments_that_change_are_shown(checkout: Path) -> None:
@@ -210,7 +262,12 @@ def test_a_new_environment_is_all_added(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("revision", "message"), [("nowhere", "cannot read revision nowhere"), ("HEAD", "cannot be previewed at HEAD")]
+    ("revision", "message"),
+    [
+        ("nowhere", "cannot read revision nowhere"),
+        ("--output=here", "cannot read revision --output=here"),
+        ("HEAD", "cannot be previewed at HEAD"),
+    ],
 )
 def test_a_revision_that_cannot_be_compared_with(checkout: Path, revision: str, message: str) -> None:
     good = (checkout / "stacks" / "Pulumi.dev.yaml").read_text(encoding="utf-8")
@@ -218,7 +275,7 @@ def test_a_revision_that_cannot_be_compared_with(checkout: Path, revision: str, 
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.com"]
     subprocess.run([*git, "commit", "--all", "--quiet", "--message", "bad"], cwd=checkout, check=True)
     (checkout / "stacks" / "Pulumi.dev.yaml").write_text(good, encoding="utf-8")
-    result = _run(checkout, "dev", "--diff", revision)
+    result = _run(checkout, "dev", f"--diff={revision}")
     assert result.returncode == 2
     assert message in result.stderr
     assert "Traceback" not in result.stderr

@@ -79,8 +79,9 @@ def test_node_pools_and_add_ons_wait_for_the_cluster(recordings: Mapping[str, Re
         if resource.type.startswith(("alicloud:cs/nodePool", "alicloud:cs/kubernetesAddon")):
             assert cluster.urn in resource.dependencies, resource.urn
     system_pool = next(r for r in resources if r.name == "system" and not r.custom)
-    platform = next(r for r in resources if r.name == "platform")
-    assert system_pool.urn in platform.dependencies or any("system-pool" in urn for urn in platform.dependencies)
+    for name in ("platform", "autoscaler"):
+        waits_for = next(r for r in resources if r.name == name).dependencies
+        assert system_pool.urn in waits_for or any("system-pool" in urn for urn in waits_for)
 
 
 def test_local_creates_nothing_in_a_cloud(recordings: Mapping[str, Recording]) -> None:

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from stacks import destroy, up
+from support import ROOT
 
 Output = pytest.CaptureFixture[str]
 Main = Callable[[Sequence[str]], int]
@@ -18,7 +20,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A stand-in for the CLI that writes each call's arguments to this file, and keeps a policy configuration."""
     log = tmp_path / "calls"
     cli = tmp_path / "pulumi"
-    cli.write_text(f'#!/bin/sh\necho "$@" >> {log}\n[ "$7" ] && cp "$7" {tmp_path}/config.json\nexit ${{CODE:-0}}\n')
+    keep = f'[ "$7" ] && cp "$7" {tmp_path}/config.json; [ "$4" = --config-file ] && cp "$5" {tmp_path}/stack.yaml'
+    cli.write_text(f'#!/bin/sh\necho "$@" >> {log}\n{keep}\nexit ${{CODE:-0}}\n')
     cli.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     return log
@@ -50,11 +53,11 @@ def test_up_hands_over_the_policies(calls: Path, monkeypatch: pytest.MonkeyPatch
 def test_destroy_lifts_the_protection_first(calls: Path) -> None:
     assert destroy.main(["prod"]) == 0
     assert destroy.main(["dev", "--", "--yes"]) == 0
-    assert calls.read_text(encoding="utf-8").splitlines() == [
-        "up --stack prod --config ack-ai-blueprint:protection=false",
-        "destroy --stack prod",
-        "destroy --stack dev --yes",
-    ]
+    lift, *destroys = calls.read_text(encoding="utf-8").splitlines()
+    assert re.fullmatch(r"up --stack prod --config-file \S+/Pulumi.prod.yaml", lift)
+    assert destroys == ["destroy --stack prod", "destroy --stack dev --yes"]
+    assert "ack-ai-blueprint:protection: false" in (calls.parent / "stack.yaml").read_text(encoding="utf-8")
+    assert "protection" not in (ROOT / "stacks" / "Pulumi.prod.yaml").read_text(encoding="utf-8")
 
 
 def test_destroy_stops_where_the_protection_is_not_lifted(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -10,12 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import JsonValue
+from pydantic import ConfigDict, JsonValue
 
 from components import catalog
 from components.inputs import Args
 
 from .document import Document, DocumentRange, DocumentResource
+
+FOLDERS = ("components", "policies", "stacks")
+"""What a preview of another revision needs."""
 
 Action = Literal["added", "changed", "removed", "replaced"]
 
@@ -61,21 +65,59 @@ class Diff(Args):
     """Monthly cost at the base revision, by currency."""
 
 
-def compare(base: str, before: Document | None, after: Document) -> Diff:
+class Base(Args):
+    """What a comparison needs of the other revision's document, whose format may be an older or a newer one."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    class Resource(DocumentResource):
+        model_config = ConfigDict(extra="ignore")
+
+    class Cost(Args):
+        model_config = ConfigDict(extra="ignore")
+
+        totals: Mapping[str, DocumentRange]
+
+    resources: Sequence[Resource]
+    cost: Cost
+
+
+def compare(base: str, before: Base | Document | None, after: Document) -> Diff:
     """Compare two documents. before: None where the base revision does not have the environment."""
     old = {resource.urn: resource for resource in before.resources} if before else {}
     new = {resource.urn: resource for resource in after.resources}
+    differences = {urn: list(_properties(old[urn], resource)) for urn, resource in new.items() if urn in old}
+    _drag_along(new, differences)
     changes: list[Change] = []
     for urn, resource in new.items():
         if urn not in old:
             changes.append(_change(resource, "added"))
-            continue
-        properties = list(_properties(old[urn], resource))
-        if properties:
-            action: Action = "replaced" if any(change.replaces for change in properties) else "changed"
-            changes.append(_change(resource, action, properties))
+        elif differences[urn]:
+            replaced = any(change.replaces for change in differences[urn])
+            changes.append(_change(resource, "replaced" if replaced else "changed", differences[urn]))
     changes += [_change(resource, "removed") for urn, resource in old.items() if urn not in new]
     return Diff(base=base, changes=changes, cost_before=before.cost.totals if before else {})
+
+
+def _drag_along(resources: Mapping[str, DocumentResource], differences: Mapping[str, list[PropertyChange]]) -> None:
+    """Add what a replacement does to the resources that take a value of the replaced one."""
+    waiting = [urn for urn, changes in differences.items() if any(change.replaces for change in changes)]
+    seen = set(waiting)
+    while waiting:
+        replaced = waiting.pop()
+        for urn, changes in differences.items():
+            resource = resources[urn]
+            ignored = resource.options.get("ignoreChanges") or []
+            for name, sources in resource.property_dependencies.items():
+                stated = any(change.path.split(".")[0].split("[")[0] == name for change in changes)
+                if replaced not in sources or stated or name in ignored:  # pyright: ignore[reportOperatorIssue]
+                    continue
+                of = f"of {replaced.rpartition('::')[2]}"
+                forced = name in _replacing(resource)
+                changes.append(PropertyChange(path=name, before=of, after=f"{of}, replaced", replaces=forced))
+                if forced and urn not in seen:
+                    seen.add(urn)
+                    waiting.append(urn)
 
 
 def summary(diff: Diff) -> str:
@@ -87,31 +129,47 @@ def summary(diff: Diff) -> str:
     return ", ".join(f"{count} to {verb}" for verb, count in counts.items() if count) or "no change"
 
 
-def document_at(revision: str, environment: str, root: Path) -> Document | None:
+def document_at(revision: str, environment: str, root: Path) -> Base | None:
     """Preview an environment as it is at a git revision. None: it does not exist there. Raises `DiffFailed`."""
+    commit = (
+        _git(root, revision, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
+    )
+    folders = _git(root, revision, "ls-tree", "--name-only", commit, *FOLDERS).decode().split()
+    if "stacks" not in folders:
+        return None
+    archive = _git(root, revision, "archive", "--format=tar", commit, *folders)
     with tempfile.TemporaryDirectory(prefix="preview-") as directory:
         try:
-            archive = subprocess.run(
-                ["git", "archive", "--format=tar", revision], cwd=root, capture_output=True, check=False
-            )
-        except FileNotFoundError:
-            raise DiffFailed("git is not installed; --diff compares with a git revision") from None
-        if archive.returncode:
-            raise DiffFailed(f"cannot read revision {revision}: {archive.stderr.decode().strip()}")
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-            files.extractall(directory, filter="data")
+            with tarfile.open(fileobj=io.BytesIO(archive)) as files:
+                files.extractall(directory, filter="data")
+        except tarfile.TarError as error:
+            raise DiffFailed(f"revision {revision} cannot be unpacked: {error}") from None
         if not (Path(directory) / "stacks" / f"Pulumi.{environment}.yaml").is_file():
             return None
         result = subprocess.run(
             [sys.executable, "-m", "stacks.preview", environment, "--format", "json"],
             cwd=directory,
+            env={**os.environ, "PYTHONPATH": directory},
             capture_output=True,
             text=True,
             check=False,
         )
-        if result.returncode not in (0, 1):
-            raise DiffFailed(f"{environment} cannot be previewed at {revision}:\n{result.stderr.strip()}")
-        return Document.model_validate(json.loads(result.stdout))
+    if result.returncode not in (0, 1):
+        raise DiffFailed(f"{environment} cannot be previewed at {revision}:\n{result.stderr.strip()}")
+    try:
+        return Base.model_validate(json.loads(result.stdout))
+    except ValueError:
+        raise DiffFailed(f"the preview at {revision} is in a format that this one does not read") from None
+
+
+def _git(root: Path, revision: str, *arguments: str) -> bytes:
+    try:
+        result = subprocess.run(["git", *arguments], cwd=root, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise DiffFailed("git is not installed; --diff compares with a git revision") from None
+    if result.returncode:
+        raise DiffFailed(f"cannot read revision {revision}: {result.stderr.decode().strip()}")
+    return result.stdout
 
 
 def _change(resource: DocumentResource, action: Action, properties: Sequence[PropertyChange] = ()) -> Change:

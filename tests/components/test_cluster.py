@@ -5,7 +5,7 @@ import pytest
 from components.cluster import Cluster, ClusterArgs
 from components.inputs import InvalidInput
 from stacks.preview.recording import SECRET, Recording
-from support import named, only, recorded
+from support import only, recorded
 
 
 def _cluster(args: ClusterArgs | None = None, **further: object) -> Recording:
@@ -54,25 +54,19 @@ def test_only_what_must_exist_at_creation_is_inline() -> None:
         "managed-coredns",
         "nginx-ingress-controller",
     }
-    assert "addons" in cluster.options.ignore_changes
+    assert set(cluster.options.ignore_changes) == {"addons", "podVswitchIds"}
 
 
-def test_automatic_upgrades_leave_the_version_to_ack() -> None:
+def test_automatic_upgrades_own_the_version_after_creation() -> None:
     recording = _cluster(ClusterArgs(auto_upgrade="patch"))
     inputs = only(recording, "alicloud:cs/managedKubernetes:ManagedKubernetes").inputs
-    assert "version" not in inputs
+    assert inputs["version"] == ClusterArgs().version
+    assert "version" in only(recording, "alicloud:cs/managedKubernetes:ManagedKubernetes").options.ignore_changes
     assert inputs["operationPolicy"] == {"clusterAutoUpgrade": {"enabled": True, "channel": "patch"}}
 
 
 def test_kubeconfig_is_a_secret() -> None:
     assert _cluster().outputs["kubeconfig"] == SECRET
-
-
-def test_one_autoscaler_that_reads_the_cluster() -> None:
-    recording = _cluster()
-    scaler = only(recording, "alicloud:cs/autoscalingConfig:AutoscalingConfig")
-    assert scaler.inputs["scalerType"] == "goatscaler"
-    assert scaler.dependencies == (named(recording, "cluster-ack").urn,)
 
 
 def test_secret_encryption_needs_a_key() -> None:

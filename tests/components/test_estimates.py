@@ -89,10 +89,33 @@ def test_expected_use() -> None:
         "kms.default-key": 0,
     }
     assert {item: line.cost.maximum for item, line in lines.items() if line.cost} == pytest.approx(expected)
+    assert [item for item, line in lines.items() if line.cost is None] == ["cluster.load-balancer"]
     assert {line.currency for item, line in lines.items() if item.startswith("eip")} == {"USD"}
 
 
 def test_what_has_no_known_price_anywhere_is_named() -> None:
-    nat = Resource("alicloud:vpc/natGateway:NatGateway", "nat", {}, REGION)
-    cost = estimate([nat], catalog.price_book())
-    assert [line.item for line in cost.unpriced] == ["nat.capacity-unit"]
+    resources = [
+        Resource("alicloud:vpc/natGateway:NatGateway", "nat", {}, REGION),
+        Resource("alicloud:pvtz/zone:Zone", "zone", {}, REGION),
+        Resource("alicloud:kms/key:Key", "key", {"dkmsInstanceId": "kst-1"}, REGION),
+        Resource("alicloud:cs/kubernetesAddon:KubernetesAddon", "prometheus", {"name": "arms-prometheus"}, REGION),
+        Resource("alicloud:cs/kubernetesAddon:KubernetesAddon", "kuberay", {"name": "kuberay-operator"}, REGION),
+    ]
+    cost = estimate(resources, catalog.price_book())
+    assert [line.item for line in cost.unpriced] == [
+        "nat.capacity-unit",
+        "pvtz.zone",
+        "kms.instance-key",
+        "prometheus.written",
+    ]
+
+
+def test_use_that_is_not_stated_is_not_zero() -> None:
+    resources = [
+        Resource("alicloud:oss/bucket:Bucket", "raw", {"bucket": "acme-raw"}, REGION),
+        Resource("alicloud:log/project:Project", "logs", {}, REGION),
+        Resource("alicloud:ecs/eipAddress:EipAddress", "egress", {}, REGION),
+    ]
+    cost = estimate(resources, catalog.price_book())
+    assert [line.item for line in cost.unpriced] == ["oss.Standard.LRS", "sls.ingestion", "eip.traffic"]
+    assert not cost.complete

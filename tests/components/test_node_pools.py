@@ -6,7 +6,7 @@ import pytest
 
 from components import catalog
 from components.inputs import InvalidInput
-from components.node_pools import Autoscaling, NodePool, NodePoolArgs, Spot, plan_node_pool
+from components.node_pools import Autoscaler, AutoscalerArgs, Autoscaling, NodePool, NodePoolArgs, Spot, plan_node_pool
 from support import only, recorded
 
 TYPES = ("ecs.g8i.8xlarge", "ecs.g7.8xlarge")
@@ -47,13 +47,14 @@ def test_every_pool_is_hardened() -> None:
 
 
 def test_spot_pool() -> None:
-    spot = Spot(price_limits={TYPES[0]: 2.5})
+    spot = Spot(price_limits={TYPES[0]: 0.00001})
     scaling = Autoscaling(minimum=0, maximum=5)
     inputs = _inputs(NodePoolArgs(kind="cpu", instance_types=TYPES, autoscaling=scaling, spot=spot))
     assert inputs["spotStrategy"] == "SpotWithPriceLimit"
-    assert inputs["spotPriceLimits"] == [{"instanceType": TYPES[0], "priceLimit": "2.5"}]
+    assert inputs["spotPriceLimits"] == [{"instanceType": TYPES[0], "priceLimit": "0.00001"}]
     assert inputs["multiAzPolicy"] == "COST_OPTIMIZED"
     assert inputs["compensateWithOnDemand"] is True
+    assert (inputs["onDemandBaseCapacity"], inputs["onDemandPercentageAboveBaseCapacity"]) == ("0", "0")
     assert inputs["taints"] == [{"key": "spot", "value": "true", "effect": "NoSchedule"}]
     assert inputs["scalingConfig"]["type"] == "spot"
 
@@ -94,3 +95,18 @@ def test_all_problems_at_once() -> None:
     with pytest.raises(InvalidInput) as caught:
         plan_node_pool(args)
     assert [problem.path for problem in caught.value.problems] == ["instanceTypes[0]", "instanceTypes[1]", "keyPair"]
+
+
+def test_autoscaler() -> None:
+    args = AutoscalerArgs(utilization_threshold=0.4, unneeded_minutes=5)
+    recording = recorded(lambda: Autoscaler("autoscaler", args, cluster_id="c1"))
+    inputs = only(recording, "alicloud:cs/autoscalingConfig:AutoscalingConfig").inputs
+    assert inputs == {
+        "clusterId": "c1",
+        "scalerType": "goatscaler",
+        "expander": "least-waste",
+        "utilizationThreshold": "0.4",
+        "gpuUtilizationThreshold": "0.5",
+        "unneededDuration": "5m",
+        "coolDownDuration": "10m",
+    }

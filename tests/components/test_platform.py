@@ -45,6 +45,14 @@ def test_an_add_on_that_made_cloud_resources_is_removed_before_the_cluster() -> 
     assert named(recording, "platform-kuberay").options.deleted_with.endswith("::cluster")
 
 
+def test_systems_that_take_a_log_project_get_it() -> None:
+    systems = {"node-problem-detector": SystemArgs(), "logs": SystemArgs()}
+    recording = recorded(lambda: Platform("platform", systems, flavor="ack", cluster_id="c1", log_project="acme-logs"))
+    detector = named(recording, "platform-node-problem-detector").inputs
+    assert detector["config"] == '{"sls_project_name":"acme-logs"}'
+    assert named(recording, "platform-logs").inputs["config"] == '{"IngressDashboardEnabled":"false"}'
+
+
 def test_charts_upstream() -> None:
     recording = _platform({"kuberay": SystemArgs(values={"replicaCount": 2})}, "upstream")
     release = named(recording, "platform-kuberay")

@@ -101,11 +101,19 @@ def test_illegal_names_are_refused(name: str) -> None:
 
 
 def test_encryption_key_rotates_and_has_an_alias() -> None:
-    args = EncryptionKeyArgs(rotation_days=90, pending_window_days=7)
+    args = EncryptionKeyArgs(kms_instance_id="kst-1", rotation_days=90, pending_window_days=7)
     recording = recorded(
         lambda: EncryptionKey("key", args, name="acme-test", description="Data", deletion_protection=True)
     )
     key = only(recording, "alicloud:kms/key:Key").inputs
     assert (key["automaticRotation"], key["rotationInterval"]) == ("Enabled", "90d")
     assert (key["deletionProtection"], key["pendingWindowInDays"]) == ("Enabled", 7)
+    assert key["dkmsInstanceId"] == "kst-1"
     assert only(recording, "alicloud:kms/alias:Alias").inputs["aliasName"] == "alias/acme-test"
+
+
+def test_an_existing_key_is_used_and_none_is_made() -> None:
+    keys: list[EncryptionKey] = []
+    args = EncryptionKeyArgs(key_id="key-1")
+    recording = recorded(lambda: keys.append(EncryptionKey("key", args, name="acme", description="Data")))
+    assert [resource.type for resource in recording.resources] == ["ack-ai-blueprint:encryption:EncryptionKey"]

@@ -3,6 +3,7 @@
 The cases are Pulumi programs, recorded and sent through the analyzer that the engine talks to.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from policies.rules import RULES
 from stacks.preview.findings import run_policies
+from stacks.preview.recording import record
 from support import recorded
 
 TAGS = {"environment": "test", "managed-by": "pulumi"}
@@ -268,6 +270,70 @@ def test_every_rule_has_a_case_and_an_unknown_case() -> None:
 def test_without_a_quota_a_rule_does_not_apply(rule: Any) -> None:
     config = {rule.name: {"enforcementLevel": "mandatory"}}
     assert run_policies(recorded(pool("900", "ecs.gn7i-8x.32xlarge")), [rule], config).violations == []
+
+
+def _of(rule_name: str, program: Callable[[], object]) -> list[str]:
+    return [message for _, message in _findings(next(c for c in CASES if c.rule == rule_name), program)]
+
+
+def test_what_cannot_be_counted_is_a_violation() -> None:
+    found = _of("vcpu-within-quota", pool("1", "ecs.new9.large"))
+    assert found == ["Node pools of ecs.new9.large cannot be counted. Use instance types of the catalog."]
+    assert _of("nodes-within-quota", pool("1", "ecs.new9.large")) == []
+
+
+def test_the_older_name_of_the_size_counts() -> None:
+    def program() -> None:
+        alicloud.cs.NodePool("pool", cluster_id="c1", instance_types=["ecs.g8i.2xlarge"], node_count=11, tags=TAGS)
+
+    assert "grow to 11 nodes" in _of("nodes-within-quota", program)[0]
+
+
+def test_a_pattern_of_instance_types_is_of_any_family() -> None:
+    patterns: Any = [{"instance_family_level": "EnterpriseLevel", "cores": 8}]
+
+    def program() -> None:
+        alicloud.cs.NodePool("pool", cluster_id="c1", instance_patterns=patterns, desired_size="1", tags=TAGS)
+
+    assert "of any family" in _of("instance-family-allowed", program)[0]
+    assert "cannot be counted" in _of("vcpu-within-quota", program)[0]
+
+
+@pytest.mark.parametrize(
+    ("statement", "public"),
+    [
+        ({"Effect": "Allow", "Principal": ["*"], "Action": ["oss:GetObject"]}, True),
+        ({"Effect": "Allow", "Principal": ["*"], "Condition": {"StringEquals": {"acs:SourceVpc": ["vpc-1"]}}}, False),
+        ({"Effect": "Deny", "Principal": ["*"]}, False),
+        ({"Effect": "Allow", "Principal": ["1234"]}, False),
+    ],
+)
+def test_a_bucket_policy_that_allows_everybody_is_public(statement: Mapping[str, Any], public: bool) -> None:
+    policy = json.dumps({"Version": "1", "Statement": [statement]})
+    found = _of("bucket-not-public", lambda: alicloud.oss.BucketPolicy("policy", bucket="b", policy=policy))
+    expected = "The bucket policy allows something to everybody. Name the principals, or add a condition."
+    assert found == ([expected] if public else [])
+
+
+def test_a_block_that_names_its_bucket_counts() -> None:
+    def program() -> None:
+        alicloud.oss.Bucket("bucket", bucket="acme-raw", tags=TAGS)
+        alicloud.oss.BucketPublicAccessBlock("block", bucket="acme-raw", block_public_access=True)
+
+    assert _of("bucket-blocks-public-access", program) == []
+
+
+def test_a_default_provider_has_the_region_of_the_configuration() -> None:
+    rule = next(rule for rule in RULES if rule.name == "region-allowed")
+    config = {rule.name: {"enforcementLevel": "mandatory", "regions": ["cn-hangzhou"]}}
+    recording = record(
+        lambda: alicloud.vpc.Network("vpc", cidr_block="10.0.0.0/16") and None,
+        "project",
+        "test",
+        {"alicloud:region": "cn-beijing"},
+    )
+    found = run_policies(recording, [rule], config).violations
+    assert [f.message for f in found] == ["vpc lies in cn-beijing, which is not allowed. Use one of: cn-hangzhou."]
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.rule.endswith("-within-quota")], ids=lambda c: c.rule)
