@@ -16,13 +16,16 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help preview test check format up destroy bench generate prices lock clean
+.PHONY: help preview config test check format up destroy bench generate prices lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 preview: $(VENV)/runtime ## Preview an environment without cloud, account or Pulumi CLI: make preview ENV=prod
 	@$(BIN)/python -m stacks.preview $(ENV)
+
+config: $(VENV)/runtime ## Show every value of an environment and the file and line that sets it: make config ENV=prod
+	@$(BIN)/python -m stacks.config $(ENV)
 
 test: $(VENV)/test ## Run all tests
 	@$(BIN)/python -m pytest
@@ -63,6 +66,7 @@ clean: ## Remove everything that was made
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or later with the venv module is missing. On Debian and Ubuntu: apt-get install python3 python3-venv. Or name an interpreter: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is not Python 3.11 or later with the venv module" >&2; exit 1; }
 	@echo "Creating $(VENV) with $$($(PYTHON) --version)" >&2
 	@$(PYTHON) -m venv $(VENV)
 

@@ -48,7 +48,8 @@ def declared(args: StackValidationArgs) -> list[Resource]:
 
 def _inputs(resource: PolicyResource) -> Mapping[str, Any]:
     if resource.resource_type != NODE_POOL:
-        return resource.props
+        # What is unknown before apply is left to the provider, and its default is what the estimate counts with.
+        return {key: _known(resource.props, key) for key in resource.props}
     # The provider fills in the scaling configuration of a pool of fixed size, so before apply it is unknown.
     inputs = {key: _known(resource.props, key) for key in COMPUTED_INPUTS}
     inputs |= {key: resource.props.get(key) for key in POOL_INPUTS}

@@ -2,6 +2,7 @@
 
 import pulumi
 
+from stacks.environment import EXAMPLE_PREFIX
 from stacks.loading import InvalidEnvironment, StackConfig, load_environment
 from stacks.program import deploy
 
@@ -11,10 +12,7 @@ try:
     environment = load_environment(stack, config)
 except InvalidEnvironment as invalid:
     raise pulumi.RunError(str(invalid)) from None
-if environment.prefix == "acme" and not pulumi.runtime.is_dry_run() and environment.flavor == "ack":
-    raise pulumi.RunError(
-        'prefix = "acme": this is the example\'s. Bucket and log project names are unique over all of Alibaba Cloud, '
-        "so choose your own: pulumi config set ack-ai-blueprint:prefix <name>"
-    )
+if environment.has_example_prefix and not pulumi.runtime.is_dry_run():
+    raise pulumi.RunError(EXAMPLE_PREFIX)
 for name, value in deploy(environment, stack).items():
     pulumi.export(name, value)

@@ -13,7 +13,7 @@ from pathlib import Path
 import yaml
 
 from .loading import DIRECTORY, PROJECT, InvalidEnvironment, load_environment, read_stack_config
-from .up import NoCli, find_cli, run
+from .up import NotReady, find_cli, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,9 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     stack: str = options.environment
     try:
-        pulumi = find_cli(stack)
         environment = load_environment(stack, read_stack_config(stack))
-    except (NoCli, InvalidEnvironment) as error:
+        pulumi = find_cli(stack)
+    except (NotReady, InvalidEnvironment) as error:
         print(error, file=sys.stderr)
         return 2
     if environment.protection:

@@ -25,6 +25,11 @@ TAG = r"(?!aliyun|acs:)(?!.*https?://).*"
 """What tag keys and values may not be: started with `aliyun` or `acs:`, or holding `http://` or `https://`.
 Source: pulumi-alicloud 4.0.0, cs.NodePool.tags."""
 
+EXAMPLE_PREFIX = (
+    'prefix = "acme": this is the example\'s. Bucket and log project names are unique over all of Alibaba Cloud, '
+    "so choose your own: pulumi config set ack-ai-blueprint:prefix <name>"
+)
+
 OWN_TAGS = ("environment", "managed-by")
 
 
@@ -192,6 +197,11 @@ class Environment(Args):
 
     usage: Usage = Usage()
     """Expected use, for the cost estimate."""
+
+    @property
+    def has_example_prefix(self) -> bool:
+        """Whether it would make names that are global and not its own."""
+        return self.prefix == "acme" and self.flavor == "ack"
 
     def name(self, stack: str) -> str:
         """First part of every name in the cloud: `<prefix>-<stack>`."""

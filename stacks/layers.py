@@ -75,6 +75,8 @@ def read_layer(path: Path, file: str) -> Layer:
         mark = getattr(error, "problem_mark", None)
         place = file if mark is None else f"{file}:{mark.line + 1}"
         reason = getattr(error, "problem", None) or str(error)
+        if "cannot start any token" in reason:
+            reason += "; YAML is indented with spaces, not tabs, and texts with special characters are quoted"
         raise FileProblems([(place, Problem("", None, f"not valid YAML: {reason}"))]) from None
     except (RecursionError, ValueError) as error:
         raise FileProblems([(file, Problem("", None, f"not valid YAML: {error}"))]) from None

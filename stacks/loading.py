@@ -1,5 +1,6 @@
 """Reading an environment: layers merged, values checked, all problems reported at once."""
 
+import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -35,6 +36,10 @@ _TEXTS = frozenset(
 
 LAYER_KEYS = frozenset({"flavor", "applications", "group"})
 """Keys that choose the layers of an environment."""
+
+STACK_FILE_KEYS = ("config", "encryptedkey", "encryptionsalt", "environment", "secretsprovider")
+"""Keys of a stack's file, of which only `config` is read here. Source: pulumi/pulumi, sdk/go/common/workspace,
+`ProjectStack`."""
 
 SECRET_SECTIONS = frozenset({"kubernetes"})
 """Keys that may hold a secret: what is made of them is marked as one for the engine."""
@@ -81,14 +86,30 @@ def read_stack_config(stack: str) -> StackConfig:
     if not isinstance(config, Mapping):
         problem = Problem("config", config, "must be a mapping of keys to values")
         raise InvalidEnvironment(stack, [(layer.places["config"], problem)])
+    if problems := [*_stack_file_problems(layer)]:
+        raise InvalidEnvironment(stack, problems)
     values: dict[str, str] = {}
     secrets: set[str] = set()
     for key, value in config.items():
+        # As the Pulumi CLI does: a key without a namespace is the project's.
+        full = key if ":" in key else f"{PROJECT}:{key}"
         clear = _without_secrets(value)
         if clear != value:
-            secrets.add(key)
-        values[key] = clear if isinstance(clear, str) else json.dumps(clear)
+            secrets.add(full)
+        values[full] = clear if isinstance(clear, str) else json.dumps(clear)
     return StackConfig(values, frozenset(secrets))
+
+
+def _stack_file_problems(layer: Layer) -> Iterator[tuple[str, Problem]]:
+    """Keys that the Pulumi CLI would pass over in silence."""
+    for key, value in layer.data.items():
+        if key not in STACK_FILE_KEYS:
+            yield layer.places[key], Problem(key, value, one_of(key, STACK_FILE_KEYS, "a key of a stack's file"))
+    for key, value in (layer.data.get("config") or {}).items():
+        namespace = key.partition(":")[0] if ":" in key else PROJECT
+        if namespace != PROJECT and difflib.get_close_matches(namespace, [PROJECT]):
+            meant = f"not a namespace of this project's keys; did you mean {PROJECT}?"
+            yield layer.places[join("config", key)], Problem(key, value, meant)
 
 
 def load_environment(stack: str, config: StackConfig) -> Environment:
@@ -96,7 +117,8 @@ def load_environment(stack: str, config: StackConfig) -> Environment:
     file = f"stacks/Pulumi.{stack}.yaml"
     own = _own_layer(stack, config, file)
     layers, missing, unread = _profiles(own.data)
-    merged = merge([*layers, own])
+    below = merge(layers)
+    merged = merge([below, own])
     secret = {key.partition(":")[2] for key in config.secrets if key.startswith(f"{PROJECT}:")}
 
     def placed(problem: Problem) -> tuple[str, Problem]:
@@ -109,12 +131,32 @@ def load_environment(stack: str, config: StackConfig) -> Environment:
     incomplete = bool(missing or unread) or any(problem.path in LAYER_KEYS for problem in found)
     problems = [*unread, *(placed(problem) for problem in [*missing, *_secret_problems(secret)])]
     problems += [placed(problem) for problem in found if not (incomplete and problem.message == _EXPECTED["missing"])]
+    if not incomplete:
+        problems += map(placed, _idle_nulls(own.data, below.data, ""))
     for problem in () if incomplete else check(environment, stack):
         if not any(_related(problem.path, path) for path in pruned):
             problems.append(placed(problem))
     if problems:
         raise InvalidEnvironment(stack, problems)
     return environment
+
+
+def _idle_nulls(own: Mapping[str, Any], below: Any, path: str) -> Iterator[Problem]:
+    """Nulls that remove nothing: most likely an entry that was meant to have its defaults."""
+    for key, value in own.items():
+        set_below = isinstance(below, Mapping) and key in below
+        if value is None and not set_below:
+            yield Problem(join(path, key), None, "null removes what a profile sets, but none sets this; for defaults write {}")
+        elif isinstance(value, Mapping):
+            yield from _idle_nulls(value, below[key] if set_below else None, join(path, key))
+
+
+def merged_layer(stack: str, config: StackConfig) -> Layer:
+    """Every value that a valid environment sets, and where. Raises `InvalidEnvironment`."""
+    load_environment(stack, config)
+    own = _own_layer(stack, config, f"stacks/Pulumi.{stack}.yaml")
+    layers, _, _ = _profiles(own.data)
+    return merge([*layers, own])
 
 
 def _secret_problems(secret: Iterable[str]) -> Iterator[Problem]:
@@ -139,9 +181,10 @@ def _own_layer(stack: str, config: StackConfig, file: str) -> Layer:
             data[name] = text if name in _TEXTS else parse_value(text)
     # What stands in no file, such as configuration set in a pipeline, is still this stack's own.
     places = dict.fromkeys(_paths(data, ""), file)
-    start = f"config.{PROJECT}:"
-    found = _read_stack_file(stack).places
-    places |= {place.removeprefix(start): line for place, line in found.items() if place.startswith(start)}
+    for place, line in _read_stack_file(stack).places.items():
+        section, _, key = place.partition(".")
+        if section == "config" and key:
+            places[key.removeprefix(f"{PROJECT}:")] = line
     return Layer(data, places)
 
 
@@ -178,9 +221,14 @@ def _profiles(own: Mapping[str, Any]) -> tuple[list[Layer], list[Problem], list[
             continue
         path = known[str(name)]
         try:
-            layers.append(read_layer(path, path.relative_to(DIRECTORY.parent).as_posix()))
+            layer = read_layer(path, path.relative_to(DIRECTORY.parent).as_posix())
         except FileProblems as bad:
             unread += bad.problems
+            continue
+        layers.append(layer)
+        for chosen in LAYER_KEYS & layer.data.keys():
+            reason = "chooses layers, so it stands in an environment's own file and not in a layer"
+            unread.append((layer.places[chosen], Problem(chosen, layer.data[chosen], reason)))
     return layers, missing, unread
 
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from .environment import EXAMPLE_PREFIX
 from .loading import DIRECTORY, InvalidEnvironment, load_environment, read_stack_config
 from .policy_config import policy_config
 
@@ -16,12 +17,17 @@ NO_CLI = """\
 The Pulumi CLI is not on PATH. Install it (https://www.pulumi.com/docs/install/), then:
   pulumi login                      where the state lives; an OSS bucket works, see docs/going-live.md
   pulumi stack init {stack}
-  make up ENV={stack}
-Without it, `make preview ENV={stack}` shows what would be created."""
+and run this again. Without it, `make preview ENV={stack}` shows what would be created."""
+
+NO_STACK = """\
+{reason}
+No stack {stack} can be read. Choose where the state lives and make the stack (docs/going-live.md):
+  pulumi login
+  pulumi stack init {stack}"""
 
 
-class NoCli(Exception):
-    """The Pulumi CLI is missing; the text says what to do."""
+class NotReady(Exception):
+    """The Pulumi CLI or the stack is missing; the text says what to do."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,10 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     stack: str = options.environment
     try:
-        pulumi = find_cli(stack)
         environment = load_environment(stack, read_stack_config(stack))
-    except (NoCli, InvalidEnvironment) as error:
+        pulumi = find_cli(stack)
+    except (NotReady, InvalidEnvironment) as error:
         print(error, file=sys.stderr)
+        return 2
+    if environment.has_example_prefix:
+        print(EXAMPLE_PREFIX, file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as directory:
         config = Path(directory) / "policies.json"
@@ -45,10 +54,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def find_cli(stack: str) -> str:
-    """The path of the Pulumi CLI. Raises `NoCli`."""
+    """The path of the Pulumi CLI, where it knows the stack. Raises `NotReady`."""
     pulumi = shutil.which("pulumi")
     if pulumi is None:
-        raise NoCli(NO_CLI.format(stack=stack))
+        raise NotReady(NO_CLI.format(stack=stack))
+    # `pulumi up` would offer to make a missing stack, and wait for an answer.
+    found = subprocess.run(
+        [pulumi, "stack", "--stack", stack, "--non-interactive"],
+        cwd=DIRECTORY.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if found.returncode:
+        raise NotReady(NO_STACK.format(stack=stack, reason=found.stderr.strip()))
     return pulumi
 
 

@@ -209,6 +209,7 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
         "dev",
         cluster={"serviceCidr": "172.30.0.0/16"},
         buckets={"extra": {}, "artifacts": None, "raw": {"expireOldVersionsAfterDays": 5}},
+        usage={},
     )
     changes = json.loads(_run(checkout, "dev", "--diff", "HEAD", "--format", "json").stdout)["diff"]["changes"]
     actions = {change["name"]: change["action"] for change in changes}

@@ -19,7 +19,7 @@ from policies.rules import RULES
 
 from ..loading import DIRECTORY, InvalidEnvironment, environments, load_environment, read_stack_config
 from ..policy_config import policy_config
-from .diff import Diff, DiffFailed, compare, document_at
+from .diff import Diff, DiffFailed, compare, document_at, removed_environments
 from .document import Document, build
 from .findings import run_policies
 from .recording import ProgramFailed, record_environment
@@ -29,7 +29,10 @@ ROOT = DIRECTORY.parent
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and give its exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.changed and options.diff is None:
+        parser.error("--changed needs --diff")
     names: list[str] = options.environment or list(environments())
     if options.format == "json" and len(names) > 1:
         print("--format json prints one environment: name it", file=sys.stderr)
@@ -43,16 +46,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(error, file=sys.stderr)
             code = 2
             continue
-        if options.changed and diff is not None and not diff.changes:
-            continue
         code = max(code, int(document.failed))
+        # What a mandatory policy refuses is shown even where this revision is not to blame: it fails the check.
+        if options.changed and options.format != "json" and diff is not None and diff.empty and not document.failed:
+            continue
         printed.append(name)
         _print(document, diff, options.format, first=len(printed) == 1)
-    if options.format == "markdown" and not printed and code == 0:
-        from .markdown import MARKER
-
-        print(f"{MARKER}\nNo environment changes.")
+    removed: Sequence[str] = ()
+    if options.diff is not None and not options.environment:
+        try:
+            removed = removed_environments(options.diff, names, ROOT)
+        except DiffFailed as error:
+            print(error, file=sys.stderr)
+            code = 2
+    _print_rest(removed, options.format, nothing=not printed and code == 0)
     return code
+
+
+def _print_rest(removed: Sequence[str], form: str, *, nothing: bool) -> None:
+    """Print what the environments themselves do not show: those that are gone, or that nothing changes."""
+    if form == "json":
+        return
+    from .markdown import MARKER
+
+    if form == "markdown" and nothing:
+        print(MARKER)
+    if nothing and not removed:
+        print("No environment changes.")
+    for name in removed:
+        heading = f"## ⚠️ `{name}` removed\n\n" if form == "markdown" else f"{name}: "
+        print(f"{heading}Its file is gone, its resources stay in the cloud. Take them down first: make destroy ENV={name}")
 
 
 def _preview(name: str, base: str | None, *, unknown_outputs: bool) -> tuple[Document, Diff | None]:

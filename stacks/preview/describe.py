@@ -3,6 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .diff import Diff
+from .document import Document, DocumentRange
+
 Inputs = Mapping[str, Any]
 
 
@@ -26,6 +29,17 @@ def span(minimum: float, maximum: float, unit: str = "") -> str:
     """`3`, or `3 to 60` where the two differ."""
     text = f"{minimum:,.0f}" if minimum == maximum else f"{minimum:,.0f} to {maximum:,.0f}"
     return f"{text} {unit}".rstrip()
+
+
+def money(totals: Mapping[str, DocumentRange]) -> str:
+    """`CNY 100 to 200 + USD 5`."""
+    return " + ".join(f"{currency} {span(total.minimum, total.maximum)}" for currency, total in totals.items())
+
+
+def cost_before(document: Document, diff: Diff | None) -> str:
+    """` (before: CNY 90)` where a comparison shows another cost, else ""."""
+    before = diff.cost_before if diff is not None else {}
+    return f" (before: {money(before)})" if before and before != document.cost.totals else ""
 
 
 def _pool(inputs: Inputs) -> str:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -21,6 +22,8 @@ from .document import Document, DocumentRange, DocumentResource
 FOLDERS = ("components", "policies", "stacks")
 """What a preview of another revision needs."""
 
+STACK_FILE = re.compile(r"stacks/Pulumi\.(.+)\.yaml")
+
 Action = Literal["added", "changed", "removed", "replaced"]
 
 
@@ -37,6 +40,10 @@ class PropertyChange(Args):
     replaces: bool = False
     """Whether the change of this property replaces the resource."""
 
+    def __str__(self) -> str:
+        forced = " (forces replacement)" if self.replaces else ""
+        return f"{self.path}: {_shown(self.before)} -> {_shown(self.after)}{forced}"
+
 
 class Change(Args):
     """One resource that differs."""
@@ -51,9 +58,7 @@ class Change(Args):
 
     def lines(self) -> Iterator[str]:
         """One line a property, for people."""
-        for change in self.properties:
-            forced = " (forces replacement)" if change.replaces else ""
-            yield f"{change.path}: {_shown(change.before)} -> {_shown(change.after)}{forced}"
+        return map(str, self.properties)
 
 
 class Diff(Args):
@@ -61,8 +66,15 @@ class Diff(Args):
 
     base: str
     changes: Sequence[Change]
+    policies: Sequence[PropertyChange] = ()
+    """Levels, quotas and configuration of policies that differ."""
     cost_before: Mapping[str, DocumentRange]
     """Monthly cost at the base revision, by currency."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing differs."""
+        return not (self.changes or self.policies)
 
 
 class Base(Args):
@@ -78,7 +90,13 @@ class Base(Args):
 
         totals: Mapping[str, DocumentRange]
 
+    class Policies(Args):
+        model_config = ConfigDict(extra="ignore")
+
+        config: Mapping[str, Mapping[str, JsonValue]] = {}
+
     resources: Sequence[Resource]
+    policies: Policies = Policies()
     cost: Cost
 
 
@@ -96,7 +114,12 @@ def compare(base: str, before: Base | Document | None, after: Document) -> Diff:
             replaced = any(change.replaces for change in differences[urn])
             changes.append(_change(resource, "replaced" if replaced else "changed", differences[urn]))
     changes += [_change(resource, "removed") for urn, resource in old.items() if urn not in new]
-    return Diff(base=base, changes=changes, cost_before=before.cost.totals if before else {})
+    settings: list[PropertyChange] = []
+    # A new environment has nothing to compare with, and neither has a base from before documents held settings.
+    if before and before.policies.config:
+        found = _differences(before.policies.config, after.policies.config, "")
+        settings = [PropertyChange(path=path, before=one, after=other) for path, one, other in found]
+    return Diff(base=base, changes=changes, policies=settings, cost_before=before.cost.totals if before else {})
 
 
 def _drag_along(resources: Mapping[str, DocumentResource], differences: Mapping[str, list[PropertyChange]]) -> None:
@@ -127,6 +150,13 @@ def summary(diff: Diff) -> str:
         for action, verb in (("added", "add"), ("changed", "change"), ("replaced", "replace"), ("removed", "remove"))
     }
     return ", ".join(f"{count} to {verb}" for verb, count in counts.items() if count) or "no change"
+
+
+def removed_environments(revision: str, present: Sequence[str], root: Path) -> Sequence[str]:
+    """The environments that a git revision has and the working tree has not. Raises `DiffFailed`."""
+    listed = _git(root, revision, "ls-tree", "--name-only", "--end-of-options", revision, "stacks/").decode().split("\n")
+    names = (STACK_FILE.fullmatch(path) for path in listed)
+    return sorted({name[1] for name in names if name} - set(present))
 
 
 def document_at(revision: str, environment: str, root: Path) -> Base | None:

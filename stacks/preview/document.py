@@ -23,7 +23,7 @@ from components.node_pools import plan_node_pool
 
 from ..addresses import AddressNeed, address_needs
 from ..environment import Environment
-from ..policy_config import usage_by_resource
+from ..policy_config import policy_config, usage_by_resource
 from .findings import Findings
 from .recording import Options, Recorded, Recording
 
@@ -66,6 +66,8 @@ class DocumentPolicies(Args):
 
     checked: int
     disabled: int
+    config: Mapping[str, Mapping[str, JsonValue]] = {}
+    """The content of a `--policy-pack-config` file: level and configuration by policy."""
 
 
 class DocumentRange(Args):
@@ -205,7 +207,11 @@ def build(
             )
             for f in findings.violations
         ],
-        policies=DocumentPolicies(checked=findings.checked, disabled=findings.disabled),
+        policies=DocumentPolicies(
+            checked=findings.checked,
+            disabled=findings.disabled,
+            config=policy_config(environment, recording.stack),
+        ),
         capacity=_capacity(environment, resources),
         cost=_cost(environment, recording.stack, resources),
     )

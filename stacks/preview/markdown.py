@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from .describe import counted, describe, short_type, span
+from .describe import cost_before, counted, describe, money, short_type, span
 from .diff import Diff, summary
 from .document import Document
 
@@ -29,6 +29,8 @@ def render(document: Document, diff: Diff | None = None) -> str:
                 for f in document.findings
             ],
         )
+    if diff is not None and diff.policies:
+        parts += _table(("Policy setting",), [(_code(str(change)),) for change in diff.policies])
     if diff is not None and diff.changes:
         parts += _table(
             ("", "Resource", "Type", "Properties"),
@@ -38,7 +40,7 @@ def render(document: Document, diff: Diff | None = None) -> str:
         parts += _folded("Node pools", _pools(document))
     if document.cost.lines:
         parts += _folded("Cost", _cost(document))
-    parts += _folded(f"All {len(document.resources)} resources", _resources(document))
+    parts += _folded("All resources by component", _resources(document))
     return "\n".join(parts)
 
 
@@ -50,13 +52,9 @@ def _facts(document: Document, diff: Diff | None) -> Iterable[str]:
         yield f"- **Against `{diff.base}`**: {summary(diff)}"
     cost = document.cost
     if cost.totals:
-        totals = " + ".join(f"{currency} {span(t.minimum, t.maximum)}" for currency, t in cost.totals.items())
-        before = ""
-        if diff is not None and diff.cost_before and diff.cost_before != cost.totals:
-            old = " + ".join(f"{currency} {span(t.minimum, t.maximum)}" for currency, t in diff.cost_before.items())
-            before = f" (before: {old})"
         at_least = "" if cost.complete else "at least "
-        yield f"- **Monthly cost**: {at_least}{totals}{before}, list prices of {cost.price_date}"
+        before = cost_before(document, diff)
+        yield f"- **Monthly cost**: {at_least}{money(cost.totals)}{before}, list prices of {cost.price_date}"
     policies = document.policies
     yield f"- **Policies**: {policies.checked} checked, {policies.disabled} disabled, {len(document.findings)} findings"
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from .describe import counted, describe, short_type, span
+from .describe import cost_before, counted, describe, money, short_type, span
 from .diff import Diff, summary
 from .document import Document, DocumentRange, DocumentResource
 
@@ -87,7 +87,8 @@ def _tree(document: Document) -> Tree:
 def _table(*columns: str, numbers: Sequence[int] = ()) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index in numbers else "left")
+        # Where a terminal is narrow, cells are folded: cut off, instance types could not be told apart.
+        table.add_column(column, justify="right" if index in numbers else "left", overflow="fold")
     return table
 
 
@@ -185,9 +186,10 @@ def _output(value: object) -> str:
 
 
 def _changes(diff: Diff) -> RenderableType:
-    if not diff.changes:
+    if diff.empty:
         return f"none against {diff.base}"
     lines = [Text(f"against {diff.base}:")]
+    lines += [Text.assemble(("~  ", "yellow"), ("policy ", "cyan"), str(change)) for change in diff.policies]
     for change in diff.changes:
         sign, style = CHANGE_SIGNS[change.action]
         lines.append(Text.assemble((f"{sign:<2} ", style), (change.name, "cyan"), f" {short_type(change.type)}"))
@@ -203,8 +205,8 @@ def _summary(document: Document, diff: Diff | None) -> Text:
         parts.append(summary(diff))
     cost = document.cost
     if cost.totals:
-        totals = " + ".join(f"{currency} {span(t.minimum, t.maximum)}" for currency, t in cost.totals.items())
-        parts.append(f"{'' if cost.complete else 'at least '}{totals} a month")
+        before = cost_before(document, diff)
+        parts.append(f"{'' if cost.complete else 'at least '}{money(cost.totals)} a month{before}")
     mandatory = sum(finding.enforcement_level == "mandatory" for finding in document.findings)
     advisory = len(document.findings) - mandatory
     parts.append(f"{mandatory} mandatory and {advisory} advisory findings")
