@@ -11,16 +11,26 @@ if TYPE_CHECKING:
     from .cluster import Cluster, ClusterArgs
     from .encryption import EncryptionKey, EncryptionKeyArgs
     from .inputs import InvalidInput, Problem
-    from .network import NatArgs, Network, NetworkArgs, ZoneCidrs, ZoneScale
-    from .node_pools import Autoscaler, AutoscalerArgs, Autoscaling, NodePool, NodePoolArgs, Spot, SystemDisk, Taint
-    from .platform import Platform, SystemArgs
+    from .network import NatArgs, Network, NetworkArgs, ZoneCidrs, ZoneScale, plan_network
+    from .node_pools import (
+        Autoscaler,
+        AutoscalerArgs,
+        Autoscaling,
+        NodePool,
+        NodePoolArgs,
+        Spot,
+        SystemDisk,
+        Taint,
+        plan_node_pool,
+    )
+    from .platform import Platform, SystemArgs, plan_systems
     from .storage import Bucket, BucketArgs
 
 _MODULES = {
     "cluster": ("Cluster", "ClusterArgs"),
     "encryption": ("EncryptionKey", "EncryptionKeyArgs"),
     "inputs": ("InvalidInput", "Problem"),
-    "network": ("NatArgs", "Network", "NetworkArgs", "ZoneCidrs", "ZoneScale"),
+    "network": ("NatArgs", "Network", "NetworkArgs", "ZoneCidrs", "ZoneScale", "plan_network"),
     "node_pools": (
         "Autoscaler",
         "AutoscalerArgs",
@@ -30,8 +40,9 @@ _MODULES = {
         "Spot",
         "SystemDisk",
         "Taint",
+        "plan_node_pool",
     ),
-    "platform": ("Platform", "SystemArgs"),
+    "platform": ("Platform", "SystemArgs", "plan_systems"),
     "storage": ("Bucket", "BucketArgs"),
 }
 
@@ -59,6 +70,9 @@ __all__ = [
     "Taint",
     "ZoneCidrs",
     "ZoneScale",
+    "plan_network",
+    "plan_node_pool",
+    "plan_systems",
 ]
 
 

@@ -76,7 +76,8 @@ class NetworkArgs(Args):
     """Nodes and pods that must fit into each zone."""
 
     vswitches: Mapping[str, ZoneCidrs] = {}
-    """CIDR blocks by zone, to use instead of the computed ones."""
+    """CIDR blocks by zone, to use instead of the computed ones. A zone whose block is stated leaves its computed one to
+    the zones after it, so state those of all zones, or none."""
 
     nat: NatArgs = NatArgs()
     """The NAT gateway."""

@@ -146,7 +146,9 @@ def _idle_nulls(own: Mapping[str, Any], below: Any, path: str) -> Iterator[Probl
     for key, value in own.items():
         set_below = isinstance(below, Mapping) and key in below
         if value is None and not set_below:
-            yield Problem(join(path, key), None, "null removes what a profile sets, but none sets this; for defaults write {}")
+            yield Problem(
+                join(path, key), None, "null removes what a profile sets, but none sets this; for defaults write {}"
+            )
         elif isinstance(value, Mapping):
             yield from _idle_nulls(value, below[key] if set_below else None, join(path, key))
 

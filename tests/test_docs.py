@@ -2,12 +2,13 @@
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from stacks.preview.__main__ import main
-from support import ROOT
+from support import ROOT, recorded
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -51,6 +52,15 @@ def test_python_examples_import_what_exists(path: Path) -> None:
         for node in ast.walk(ast.parse(block)):
             if isinstance(node, ast.ImportFrom) and node.module == "ack_ai_blueprint":
                 assert {alias.name for alias in node.names} <= set(components.__all__)
+
+
+def test_the_example_of_components_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    import components
+
+    monkeypatch.setitem(sys.modules, "ack_ai_blueprint", components)
+    (example,) = _blocks(ROOT / "docs" / "components.md", "python")
+    recording = recorded(lambda: exec(example, {}))  # noqa: S102  (our own page)
+    assert {"network-vpc", "cluster-ack", "data-pool", "raw-bucket"} <= {r.name for r in recording.resources}
 
 
 def test_make_targets_in_the_docs_exist() -> None:

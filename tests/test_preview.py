@@ -256,6 +256,44 @@ def test_only_environments_that_change_are_shown(checkout: Path) -> None:
     assert unchanged.stdout.splitlines()[-1] == "No environment changes."
 
 
+def test_leaving_out_what_does_not_change_hides_no_violation(checkout: Path) -> None:
+    _edit(checkout, "prod", policies={"required-tags": {"config": {"tags": ["owner"]}}})
+    result = _run(checkout, "--diff", "HEAD", "--changed", "--format", "markdown")
+    assert result.returncode == 1
+    assert [line for line in result.stdout.splitlines() if line.startswith("## ")] == ["## ❌ `prod`"]
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.com"]
+    subprocess.run([*git, "commit", "--all", "--quiet", "--message", "violated"], cwd=checkout, check=True)
+    assert _run(checkout, "--diff", "HEAD", "--changed").returncode == 1
+
+
+def test_a_change_of_policies_is_a_change(checkout: Path) -> None:
+    _edit(checkout, "dev", policies={"bucket-not-public": {"level": "disabled"}}, quotas={"nodes": 9})
+    result = _run(checkout, "--diff", "HEAD", "--changed")
+    assert result.returncode == 0
+    assert '~  policy bucket-not-public.enforcementLevel: "mandatory" -> "disabled"' in result.stdout
+    assert "~  policy nodes-within-quota.maximum: 10 -> 9" in result.stdout
+    assert "Preview of prod" not in result.stdout
+
+
+def test_an_environment_that_is_gone_is_named(checkout: Path) -> None:
+    (checkout / "stacks" / "Pulumi.staging.yaml").unlink()
+    result = _run(checkout, "--diff", "HEAD", "--changed", "--format", "markdown")
+    assert result.returncode == 0
+    assert "## ⚠️ `staging` removed" in result.stdout
+    assert "make destroy ENV=staging" in result.stdout
+
+
+def test_an_unchanged_environment_is_still_a_json_document(checkout: Path) -> None:
+    result = _run(checkout, "dev", "--diff", "HEAD", "--changed", "--format", "json")
+    assert json.loads(result.stdout)["diff"]["changes"] == []
+
+
+def test_changed_needs_something_to_compare_with(capsys: Output) -> None:
+    with pytest.raises(SystemExit):
+        main(["dev", "--changed"])
+    assert "--changed needs --diff" in capsys.readouterr().err
+
+
 def test_a_new_environment_is_all_added(checkout: Path) -> None:
     shutil.copy(checkout / "stacks" / "Pulumi.dev.yaml", checkout / "stacks" / "Pulumi.lab.yaml")
     diff = json.loads(_run(checkout, "lab", "--diff", "HEAD", "--format", "json").stdout)["diff"]

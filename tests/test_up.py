@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from stacks import destroy, up
+from stacks.loading import PROJECT, StackConfig, read_stack_config
 from support import ROOT
 
 Output = pytest.CaptureFixture[str]
@@ -21,10 +22,21 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     log = tmp_path / "calls"
     cli = tmp_path / "pulumi"
     keep = f'[ "$7" ] && cp "$7" {tmp_path}/config.json; [ "$4" = --config-file ] && cp "$5" {tmp_path}/stack.yaml'
-    cli.write_text(f'#!/bin/sh\necho "$@" >> {log}\n{keep}\nexit ${{CODE:-0}}\n')
+    known = '[ "$1" = stack ] && { [ ! "$UNKNOWN" ] || { echo "no stack named $3" >&2; exit 255; }; exit 0; }'
+    cli.write_text(f'#!/bin/sh\n{known}\necho "$@" >> {log}\n{keep}\nexit ${{CODE:-0}}\n')
     cli.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     return log
+
+
+@pytest.fixture
+def own_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Environments whose prefix is no longer the example's."""
+
+    def read(stack: str) -> StackConfig:
+        return StackConfig({**read_stack_config(stack).values, f"{PROJECT}:prefix": "ours"})
+
+    monkeypatch.setattr(up, "read_stack_config", read)
 
 
 @pytest.mark.parametrize("main", [up.main, destroy.main])
@@ -41,6 +53,26 @@ def test_the_environment_is_checked_first(main: Main, capsys: Output) -> None:
     assert "not an environment" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("main", [up.main, destroy.main])
+@pytest.mark.usefixtures("own_prefix")
+def test_a_missing_stack_is_not_asked_for(
+    main: Main, calls: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setenv("UNKNOWN", "1")
+    assert main(["dev"]) == 2
+    message = capsys.readouterr().err
+    assert "no stack named dev" in message
+    assert "pulumi stack init dev" in message
+    assert not calls.exists()
+
+
+def test_the_prefix_of_the_example_is_refused_before_anything_runs(calls: Path, capsys: Output) -> None:
+    assert up.main(["dev"]) == 2
+    assert 'prefix = "acme"' in capsys.readouterr().err
+    assert not calls.exists()
+
+
+@pytest.mark.usefixtures("own_prefix")
 def test_up_hands_over_the_policies(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODE", "3")
     assert up.main(["prod", "--", "--yes"]) == 3

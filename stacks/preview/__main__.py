@@ -75,7 +75,9 @@ def _print_rest(removed: Sequence[str], form: str, *, nothing: bool) -> None:
         print("No environment changes.")
     for name in removed:
         heading = f"## ⚠️ `{name}` removed\n\n" if form == "markdown" else f"{name}: "
-        print(f"{heading}Its file is gone, its resources stay in the cloud. Take them down first: make destroy ENV={name}")
+        print(
+            f"{heading}Its file is gone, its resources stay in the cloud. Take them down first: make destroy ENV={name}"
+        )
 
 
 def _preview(name: str, base: str | None, *, unknown_outputs: bool) -> tuple[Document, Diff | None]:

@@ -154,7 +154,9 @@ def summary(diff: Diff) -> str:
 
 def removed_environments(revision: str, present: Sequence[str], root: Path) -> Sequence[str]:
     """The environments that a git revision has and the working tree has not. Raises `DiffFailed`."""
-    listed = _git(root, revision, "ls-tree", "--name-only", "--end-of-options", revision, "stacks/").decode().split("\n")
+    listed = (
+        _git(root, revision, "ls-tree", "--name-only", "--end-of-options", revision, "stacks/").decode().split("\n")
+    )
     names = (STACK_FILE.fullmatch(path) for path in listed)
     return sorted({name[1] for name in names if name} - set(present))
 
