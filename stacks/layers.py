@@ -4,6 +4,7 @@ A mapping is merged key by key, anything else is replaced, and `null` removes wh
 """
 
 import functools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,11 @@ import yaml
 from components.inputs import Problem, join
 
 TEXT_TAG = "tag:yaml.org,2002:str"
+
+PLAIN_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "map", "null", "seq", "str"))
+"""What JSON can hold, and so what Pulumi's configuration can."""
+
+NUMBER_TAGS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 MAXIMUM_DEPTH = 50
 """Nesting beyond this is a mistake, and would exhaust the stack."""
@@ -97,6 +103,11 @@ def _walk(
         places.setdefault(path, place)
     if node in above or len(above) > MAXIMUM_DEPTH:
         problems.append((place, Problem(path, None, f"nested deeper than {MAXIMUM_DEPTH} levels, or within itself")))
+    elif node.tag not in PLAIN_TAGS:
+        problems.append((place, Problem(path, None, f"has the YAML tag {node.tag}; write a plain value")))
+    elif isinstance(node, yaml.ScalarNode):
+        if node.tag in NUMBER_TAGS and not _is_finite(node.value):
+            problems.append((place, Problem(path, node.value, "not a number that JSON can hold")))
     elif isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
@@ -114,6 +125,11 @@ def _walk(
     elif isinstance(node, yaml.SequenceNode):
         for index, item in enumerate(node.value):
             _walk(item, f"{path}[{index}]", file, places, problems, (*above, node))
+
+
+def _is_finite(number: str) -> bool:
+    digits = number.lower().lstrip("+-")
+    return digits.startswith("0x") or (digits not in (".inf", ".nan") and math.isfinite(float(digits)))
 
 
 def parse_value(text: str) -> Any:

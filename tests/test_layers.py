@@ -41,6 +41,15 @@ def test_keys_with_dots_keep_their_place(tmp_path: Path) -> None:
         ("- a\n", [("layer.yaml", "")]),
         ("a: [1\nb: 2\n", [("layer.yaml:2", "")]),
         ("a: &x 1\nb: *y\n", [("layer.yaml:2", "")]),
+        ("a:\n\tb: 1\n", [("layer.yaml:2", "")]),
+        (
+            "a: !!binary aGk=\nb: !!set {c, d}\nc: !own {d: 1}\n",
+            [("layer.yaml:1", "a"), ("layer.yaml:2", "b"), ("layer.yaml:3", "c")],
+        ),
+        (
+            f"a: .nan\nb: [-.inf]\nc: {'9' * 400}\nd: 1e400\n",
+            [("layer.yaml:1", "a"), ("layer.yaml:2", "b[0]"), ("layer.yaml:3", "c"), ("layer.yaml:4", "d")],
+        ),
     ],
 )
 def test_files_that_are_no_layer(tmp_path: Path, text: str, expected: list[tuple[str, str]]) -> None:
