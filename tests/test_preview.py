@@ -160,7 +160,7 @@ def test_a_file_with_a_duplicate_key_is_bad_input(checkout: Path) -> None:
         (b"config:\n  ack-ai-blueprint:group: /etc/passwd\n", "not a profile in stacks/profiles/groups/"),
         (b"config:\n  ack-ai-blueprint:applications: data-processing\n", 'applications = "data-processing"'),
         (b"config:\n  ack-ai-blueprint:flavor: aks\n", "allowed: ack, upstream"),
-        (b"config:\n  ack-ai-blueprint:prefix: " + b"9" * 5000 + b"\n", "integer string conversion"),
+        (b"config:\n  ack-ai-blueprint:prefix: " + b"9" * 5000 + b"\n", "not a number that JSON can hold"),
     ],
 )
 def test_odd_files_end_in_the_report(checkout: Path, content: bytes, message: str) -> None:
@@ -263,7 +263,7 @@ def test_leaving_out_what_does_not_change_hides_no_violation(checkout: Path) -> 
     assert [line for line in result.stdout.splitlines() if line.startswith("## ")] == ["## ❌ `prod`"]
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.com"]
     subprocess.run([*git, "commit", "--all", "--quiet", "--message", "violated"], cwd=checkout, check=True)
-    assert _run(checkout, "--diff", "HEAD", "--changed").returncode == 1
+    assert _run(checkout, "prod", "--diff", "HEAD", "--changed").returncode == 1
 
 
 def test_a_change_of_policies_is_a_change(checkout: Path) -> None:
