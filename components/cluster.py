@@ -108,12 +108,12 @@ def cluster_problems(args: ClusterArgs) -> list[Problem]:
         problems.append(Problem("version", args.version, f"not a version that ACK supports; allowed: {allowed}"))
     elif args.proxy_mode == "nftables" and minor < (1, 35):
         problems.append(Problem("proxyMode", args.proxy_mode, "needs Kubernetes 1.35 or later"))
-    if parse_cidr(args.service_cidr) is None:
+    services = parse_cidr(args.service_cidr)
+    if services is None:
         problems.append(Problem("serviceCidr", args.service_cidr, "not an IPv4 CIDR block without host bits"))
     zones = available_timezones()
     if args.timezone not in zones:
         problems.append(Problem("timezone", args.timezone, one_of(args.timezone, zones, "an IANA time zone")))
-    services = parse_cidr(args.service_cidr)
     if services is not None and not services.is_private:
         problems.append(Problem("serviceCidr", args.service_cidr, "not a private range, such as 172.20.0.0/16"))
     for key, values in (

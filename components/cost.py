@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .capacity import NODE_POOL, PoolSize, Range, Resource, pool_size
-from .catalog import HOURS_PER_MONTH, Price, PriceBook
+from .catalog import HOURS_PER_MONTH, PriceBook
 
 DAYS_PER_MONTH = HOURS_PER_MONTH / 24
 
@@ -68,7 +68,8 @@ def estimate(resources: Iterable[Resource], book: PriceBook, usage: Usage | None
     return Cost(book.date, lines, dict(sorted(totals.items())), [line for line in lines if line.cost is None])
 
 
-def _line(resource: Resource, price: Price | None, item: str, amount: Range, note: str = "") -> CostLine:
+def _line(resource: Resource, book: PriceBook, item: str, amount: Range, note: str = "") -> CostLine:
+    price = book.find(item, resource.region)
     if price is None:
         return CostLine(resource.name, item, None, "", f"no price for {item} in {resource.region or 'this region'}")
     cost = Range(price.amount * amount.minimum, price.amount * amount.maximum)
@@ -83,7 +84,7 @@ def _node_pool(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[Co
     disk = f"disk.{resource.inputs.get('systemDiskCategory') or 'cloud_essd'}.{level}"
     size = float(resource.inputs.get("systemDiskSize") or 40)
     amount = Range(hours.minimum * size, hours.maximum * size)
-    yield _line(resource, book.find(disk, resource.region), disk, amount, "system disks")
+    yield _line(resource, book, disk, amount, "system disks")
 
 
 def _instances(resource: Resource, book: PriceBook, pool: PoolSize, hours: Range) -> CostLine:
@@ -106,17 +107,15 @@ def _instances(resource: Resource, book: PriceBook, pool: PoolSize, hours: Range
 def _cluster(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
     item = f"cluster.{resource.inputs.get('clusterSpec') or 'ack.standard'}"
     if item != "cluster.ack.standard":
-        yield _line(resource, book.find(item, resource.region), item, _month(HOURS_PER_MONTH))
+        yield _line(resource, book, item, _month(HOURS_PER_MONTH))
     yield CostLine(resource.name, "cluster.load-balancer", None, "", "no price for the API server's load balancer")
     if usage.serverless_vcpu_hours is not None:
         item = "acs.general-purpose.default.vcpu"
-        yield _line(
-            resource, book.find(item, resource.region), item, _month(usage.serverless_vcpu_hours), "expected use"
-        )
+        yield _line(resource, book, item, _month(usage.serverless_vcpu_hours), "expected use")
     if usage.serverless_memory_gib_hours is not None:
         item = "acs.general-purpose.default.memory"
         amount = _month(usage.serverless_memory_gib_hours)
-        yield _line(resource, book.find(item, resource.region), item, amount, "expected use")
+        yield _line(resource, book, item, amount, "expected use")
 
 
 def _unpriced(item: str, note: str) -> Callable[[Resource, PriceBook, Usage], Iterator[CostLine]]:
@@ -132,19 +131,17 @@ def _addon(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLi
 
 
 def _nat_gateway(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
-    yield _line(resource, book.find("nat.gateway", resource.region), "nat.gateway", _month(HOURS_PER_MONTH))
+    yield _line(resource, book, "nat.gateway", _month(HOURS_PER_MONTH))
     yield CostLine(resource.name, "nat.capacity-unit", None, "", "no source gives the price of a capacity unit (CU)")
 
 
 def _eip(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
     item = "eip.configuration"
-    yield _line(resource, book.find(item, resource.region), item, _month(HOURS_PER_MONTH))
+    yield _line(resource, book, item, _month(HOURS_PER_MONTH))
     if usage.egress_gb is None:
         yield CostLine(resource.name, "eip.traffic", None, "", "the volume is not stated under usage.egressGb")
     else:
-        yield _line(
-            resource, book.find("eip.traffic", resource.region), "eip.traffic", _month(usage.egress_gb), "expected use"
-        )
+        yield _line(resource, book, "eip.traffic", _month(usage.egress_gb), "expected use")
 
 
 def _bucket(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
@@ -154,7 +151,7 @@ def _bucket(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostL
     if gigabytes is None:
         yield CostLine(resource.name, item, None, "", "the stored volume is not stated under usage.bucketGb")
     else:
-        yield _line(resource, book.find(item, resource.region), item, _month(gigabytes), "expected use, storage only")
+        yield _line(resource, book, item, _month(gigabytes), "expected use, storage only")
 
 
 def _log_project(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
@@ -162,14 +159,14 @@ def _log_project(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[
         yield CostLine(resource.name, "sls.ingestion", None, "", "the volume is not stated under usage.logGbPerDay")
         return
     amount = _month(usage.log_gb_per_day * DAYS_PER_MONTH)
-    yield _line(resource, book.find("sls.ingestion", resource.region), "sls.ingestion", amount, "expected use")
+    yield _line(resource, book, "sls.ingestion", amount, "expected use")
 
 
 def _key(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
     if resource.inputs.get("dkmsInstanceId"):
         yield CostLine(resource.name, "kms.instance-key", None, "", "no price for a key in a KMS instance")
         return
-    yield _line(resource, book.find("kms.default-key", resource.region), "kms.default-key", _month(1))
+    yield _line(resource, book, "kms.default-key", _month(1))
 
 
 def _month(amount: float) -> Range:
