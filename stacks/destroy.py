@@ -12,20 +12,15 @@ from pathlib import Path
 
 import yaml
 
-from .loading import DIRECTORY, PROJECT, InvalidEnvironment, load_environment, read_stack_config
-from .up import NotReady, find_cli, run
+from .loading import DIRECTORY, PROJECT, InvalidEnvironment
+from .up import NotReady, prepare, run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Lift the protection where there is one, then destroy; give the exit code of the step that ended it."""
     parser = argparse.ArgumentParser(prog="python -m stacks.destroy", description="Lift protection, then destroy.")
-    parser.add_argument("environment")
-    parser.add_argument("pulumi", nargs="*", help="further arguments for both steps, after --")
-    options = parser.parse_args(arguments)
-    stack: str = options.environment
     try:
-        environment = load_environment(stack, read_stack_config(stack))
-        pulumi = find_cli(stack)
+        stack, environment, pulumi, further = prepare(parser, arguments)
     except (NotReady, InvalidEnvironment) as error:
         print(error, file=sys.stderr)
         return 2
@@ -37,10 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             content["config"][f"{PROJECT}:protection"] = False
             config.write_text(yaml.safe_dump(content), encoding="utf-8")
             # Without the policy pack: it would rightly refuse a production that is not protected.
-            code = run([pulumi, "up", "--stack", stack, "--config-file", str(config), *options.pulumi])
+            code = run([pulumi, "up", "--stack", stack, "--config-file", str(config), *further])
         if code:
             return code
-    return run([pulumi, "destroy", "--stack", stack, *options.pulumi])
+    return run([pulumi, "destroy", "--stack", stack, *further])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from .environment import EXAMPLE_PREFIX
+from .environment import EXAMPLE_PREFIX, Environment
 from .loading import DIRECTORY, InvalidEnvironment, load_environment, read_stack_config
 from .policy_config import policy_config
 
@@ -33,13 +33,8 @@ class NotReady(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check the environment, write the policy configuration, and hand over to `pulumi up`; give its exit code."""
     parser = argparse.ArgumentParser(prog="python -m stacks.up", description="Run pulumi up with the policy pack.")
-    parser.add_argument("environment")
-    parser.add_argument("pulumi", nargs="*", help="further arguments for pulumi up, after --")
-    options = parser.parse_args(arguments)
-    stack: str = options.environment
     try:
-        environment = load_environment(stack, read_stack_config(stack))
-        pulumi = find_cli(stack)
+        stack, environment, pulumi, further = prepare(parser, arguments)
     except (NotReady, InvalidEnvironment) as error:
         print(error, file=sys.stderr)
         return 2
@@ -50,7 +45,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = Path(directory) / "policies.json"
         config.write_text(json.dumps(policy_config(environment, stack)), encoding="utf-8")
         policies = ["--policy-pack", "policies", "--policy-pack-config", str(config)]
-        return run([pulumi, "up", "--stack", stack, *policies, *options.pulumi])
+        return run([pulumi, "up", "--stack", stack, *policies, *further])
+
+
+def prepare(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None
+) -> tuple[str, Environment, str, Sequence[str]]:
+    """The stack, its environment, the CLI's path and further arguments for it.
+
+    Raises `InvalidEnvironment` and `NotReady`.
+    """
+    parser.add_argument("environment")
+    parser.add_argument("pulumi", nargs="*", help="further arguments for pulumi, after --")
+    options = parser.parse_args(arguments)
+    stack: str = options.environment
+    environment = load_environment(stack, read_stack_config(stack))
+    return stack, environment, find_cli(stack), options.pulumi
 
 
 def find_cli(stack: str) -> str:
