@@ -127,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        exit_code = main()
+        sys.stdout.flush()
+        sys.stderr.flush()
     except BrokenPipeError:  # The reader, such as head, has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os._exit(0)
+    os._exit(exit_code)  # Freeing every object before leaving would take a fifth of the time.
