@@ -7,16 +7,19 @@ from typing import Any
 
 from components import catalog
 from components.cluster import cluster_problems
+from components.colocation import colocation_problems
 from components.encryption import encryption_problems
 from components.inputs import InvalidInput, Problem, one_of, parse_cidr
+from components.job_classes import plan_job_classes
 from components.network import Role, plan_network
-from components.node_pools import NodePoolPlan, plan_node_pool
+from components.node_pools import NodePoolPlan, autoscaler_problems, plan_node_pool
 from components.platform import plan_systems
+from components.serverless import serverless_problems
 from components.storage import bucket_problems
 from policies.rules import RULES
 
 from .addresses import AddressNeed, address_needs, single_zone_needs
-from .environment import OWN_TAGS, TAG, Environment, kubernetes_version
+from .environment import OWN_TAGS, TAG, Environment, compute, kubernetes_version
 
 CLOUD_SECTIONS = (
     "region",
@@ -25,6 +28,9 @@ CLOUD_SECTIONS = (
     "nodePools",
     "autoscaler",
     "serverless",
+    "jobClasses",
+    "scheduling",
+    "colocation",
     "encryption",
     "buckets",
     "quotas",
@@ -33,6 +39,9 @@ CLOUD_SECTIONS = (
 )
 """What an upstream environment does not have."""
 
+
+NODE_PROBLEMS = "node-problem-detector"
+"""The system that finds the nodes which auto-repair restarts (pulumi-alicloud 4.0.0, cs.NodePool.management)."""
 
 BASIC_NODES = 10
 """Nodes of a cluster with the specification ack.standard. Source: ACK limits, 2026-02-27."""
@@ -49,7 +58,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     pools: dict[str, NodePoolPlan] = {}
     for name, args in environment.node_pools.items():
         try:
-            pools[name] = plan_node_pool(args)
+            pools[name] = plan_node_pool(args, name)
         except InvalidInput as invalid:
             problems += [problem.under(f"nodePools.{name}") for problem in invalid.problems]
     problems += _region_problems(environment)
@@ -57,6 +66,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     problems += [problem.under("encryption") for problem in encryption_problems(environment.encryption)]
     problems += _tag_problems(environment)
     problems += _pool_problems(environment)
+    problems += _compute_problems(environment, pools)
     problems += _address_problems(environment, pools)
     problems += _quota_problems(environment, pools)
     problems += _storage_problems(environment, stack)
@@ -113,8 +123,35 @@ def _pool_problems(environment: Environment) -> Iterator[Problem]:
             sorted(environment.node_pools),
             "no pool of kind system with a node that always runs; add-ons need one",
         )
-    if environment.serverless.maximum_pods and not _runs(environment, "virtual-node"):
-        yield Problem("serverless.maximumPods", environment.serverless.maximum_pods, "needs the system virtual-node")
+    for path, value, system in (
+        ("serverless.maximumPods", environment.serverless.maximum_pods, "virtual-node"),
+        ("colocation.enabled", environment.colocation.enabled, "koordinator"),
+        *((f"nodePools.{name}.erdma", pool.erdma, "erdma") for name, pool in environment.node_pools.items()),
+        *((f"nodePools.{name}.autoRepair", p.auto_repair, NODE_PROBLEMS) for name, p in environment.node_pools.items()),
+    ):
+        if value and not _runs(environment, system):
+            yield Problem(path, value, f"needs the system {system}")
+
+
+def _compute_problems(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Iterator[Problem]:
+    """What is wrong with autoscaler, serverless pods, colocation and job classes."""
+    sections = {
+        "autoscaler": autoscaler_problems(environment.autoscaler, environment.node_pools),
+        "serverless": serverless_problems(
+            environment.serverless, environment.region, environment.network.zones if environment.network else ()
+        ),
+        "colocation": colocation_problems(environment.colocation),
+    }
+    for section, problems in sections.items():
+        for problem in problems:
+            yield problem.under(section)
+    if environment.colocation.enabled and not environment.cluster.spec.startswith("ack.pro"):
+        yield Problem("colocation.enabled", True, f"needs a Pro specification, not {environment.cluster.spec}")
+    if pools.keys() == environment.node_pools.keys():  # Else the classes would seem to fit nowhere.
+        classes = environment.job_classes
+        yield from _caught(
+            "jobClasses", lambda: plan_job_classes(classes, compute(environment, pools), environment.scheduling)
+        )
 
 
 def _runs(environment: Environment, system: str) -> bool:

@@ -1,7 +1,7 @@
 """The environment: everything that a user may write, with its meaning and defaults.
 
-The sections `network`, `cluster`, `nodePools`, `buckets`, `encryption` and `systems` are the arguments of the
-components, so that one schema serves both. `loading.load_environment` reads and checks an environment.
+Most sections, such as `network`, `nodePools`, `jobClasses` and `buckets`, are the arguments of the components, so that
+one schema serves both. `loading.load_environment` reads and checks an environment.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +10,14 @@ from typing import Annotated, Literal
 from pydantic import Field, JsonValue
 
 from components.cluster import ClusterArgs
+from components.colocation import ColocationArgs
 from components.encryption import EncryptionKeyArgs
 from components.inputs import Args
+from components.job_classes import Compute, JobClassArgs, SchedulingArgs
 from components.network import NetworkArgs
-from components.node_pools import AutoscalerArgs, NodePoolArgs
+from components.node_pools import AutoscalerArgs, NodePoolArgs, NodePoolPlan
 from components.platform import Flavor, SystemArgs
+from components.serverless import ServerlessArgs
 from components.storage import BucketArgs
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")]
@@ -31,13 +34,6 @@ EXAMPLE_PREFIX = (
 )
 
 OWN_TAGS = ("environment", "managed-by")
-
-
-class ServerlessArgs(Args):
-    """Serverless pods on virtual nodes (ACS), which take what the node pools cannot."""
-
-    maximum_pods: Annotated[int, Field(ge=0, le=50_000)] = 0
-    """Serverless pods that must find an address, at most 50,000 (ACK Pro with Terway). 0: none."""
 
 
 class KubernetesArgs(Args):
@@ -174,6 +170,15 @@ class Environment(Args):
     serverless: ServerlessArgs = ServerlessArgs()
     """Serverless pods."""
 
+    job_classes: Mapping[Name, JobClassArgs] = {}
+    """Classes of jobs by name: what their pods need, and where they may run."""
+
+    scheduling: SchedulingArgs = SchedulingArgs()
+    """What all job classes share."""
+
+    colocation: ColocationArgs = ColocationArgs()
+    """Over-commitment by colocation (Koordinator)."""
+
     encryption: EncryptionKeyArgs = EncryptionKeyArgs()
     """The KMS key for Kubernetes Secrets and buckets."""
 
@@ -214,6 +219,18 @@ class Environment(Args):
     def zones_of(self, pool: NodePoolArgs) -> Sequence[str]:
         """The zones of a pool."""
         return pool.zones or (self.network.zones if self.network else ())
+
+
+def compute(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Compute:
+    """What the job classes of an environment are placed on. pools: the plans of its pools."""
+    return Compute(
+        pools={name: (args, pools[name]) for name, args in environment.node_pools.items() if name in pools},
+        serverless=environment.serverless,
+        colocation=environment.colocation,
+        region=environment.region,
+        scaler=environment.autoscaler.scaler,
+        cluster_spec=environment.cluster.spec,
+    )
 
 
 def kubernetes_version(environment: Environment) -> str | None:

@@ -1,6 +1,6 @@
 """The platform of one environment, composed of components."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -8,13 +8,16 @@ import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 
 from components.cluster import Cluster
+from components.colocation import Colocation
 from components.encryption import EncryptionKey
+from components.job_classes import JobClasses
 from components.network import Network
 from components.node_pools import Autoscaler, NodePool
 from components.platform import Platform
+from components.serverless import Serverless
 from components.storage import Bucket
 
-from .environment import Environment
+from .environment import Environment, compute
 
 ACCESS_LOGS = "access-logs"
 """The bucket that receives the access logs of the others."""
@@ -81,8 +84,15 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
     }
     system_pools = [pools[pool] for pool, args in environment.node_pools.items() if args.kind == "system"]
     after_system_pools = pulumi.ResourceOptions(providers=[provider], depends_on=system_pools)
-    Autoscaler("autoscaler", environment.autoscaler, cluster_id=cluster.cluster_id, opts=after_system_pools)
-    Platform(
+    autoscaler = Autoscaler(
+        "autoscaler",
+        environment.autoscaler,
+        cluster_id=cluster.cluster_id,
+        pools=environment.node_pools,
+        scaling_group_ids={pool: resource.scaling_group_id for pool, resource in pools.items()},
+        opts=after_system_pools,
+    )
+    platform = Platform(
         "platform",
         environment.systems,
         flavor="ack",
@@ -92,6 +102,7 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
         deleted_with=cluster.resource,
         opts=after_system_pools,
     )
+    _in_cluster(environment, cluster, pools, [autoscaler, *system_pools], platform)
     return {
         "clusterId": cluster.cluster_id,
         "apiServerIntranet": cluster.api_server_intranet,
@@ -106,6 +117,47 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
         "buckets": {role: bucket.name for role, bucket in buckets.items()},
         "nodePools": {pool: resource.node_pool_id for pool, resource in pools.items()},
     }
+
+
+def _in_cluster(
+    environment: Environment,
+    cluster: Cluster,
+    pools: Mapping[str, NodePool],
+    after: Sequence[pulumi.Resource],
+    platform: Platform,
+) -> None:
+    """Register what lies in the cluster itself, through its API server. None of it: no access to it is needed."""
+    serverless, colocation = environment.serverless, environment.colocation
+    needs_serverless = bool(serverless.profiles or serverless.image_caches)
+    if not (environment.job_classes or needs_serverless or colocation.enabled):
+        return
+    provider = kubernetes.Provider(
+        "kubernetes",
+        kubeconfig=cluster.kubeconfig,
+        # Without it, a new kubeconfig, and each update brings one, would replace every resource.
+        cluster_identifier=cluster.cluster_id,
+        # All of it goes with the cluster.
+        opts=pulumi.ResourceOptions(deleted_with=cluster.resource),
+    )
+
+    def opts(*systems: str) -> pulumi.ResourceOptions:
+        needed = [platform.systems[system] for system in systems if system in platform.systems]
+        return pulumi.ResourceOptions(providers=[provider], depends_on=[*after, *needed], deleted_with=cluster.resource)
+
+    if needs_serverless:
+        zones = environment.network.zones if environment.network else ()
+        Serverless("serverless", serverless, region=environment.region, zones=zones, opts=opts("virtual-node"))
+    if colocation.enabled:
+        Colocation("colocation", colocation, opts=opts("koordinator"))
+    if environment.job_classes:
+        JobClasses(
+            "job-classes",
+            environment.job_classes,
+            compute=compute(environment, {name: pool.plan for name, pool in pools.items()}),
+            scheduling=environment.scheduling,
+            timezone=environment.cluster.timezone,
+            opts=opts("virtual-node"),
+        )
 
 
 def _buckets(

@@ -6,8 +6,9 @@ cloud.
 
 import functools
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,32 @@ class InstanceType:
 
 
 @dataclass(frozen=True)
+class ServerlessGpu:
+    """A GPU model of ACS. `counts`: the numbers of cards that a pod may have; vCPU and memory are a pod's most."""
+
+    model: str
+    memory_gb: int
+    counts: tuple[int, ...]
+    vcpu: int
+    memory_gib: int
+
+
+@dataclass(frozen=True)
+class ServerlessOffer:
+    """What ACS or ECI offers.
+
+    sizes: legal pods as vCPU and GiB, smallest first; ticket_sizes: those that need a support ticket; regions: where it
+    is open, empty for no source; zones: the same by zone, for regions of which all zones are known.
+    """
+
+    sizes: tuple[tuple[float, float], ...]
+    ticket_sizes: tuple[tuple[float, float], ...] = ()
+    gpus: Mapping[str, ServerlessGpu] = field(default_factory=dict[str, ServerlessGpu])
+    regions: frozenset[str] = frozenset()
+    zones: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Price:
     """One row of the price book. `unit` is what `amount` is paid for, such as hour, GB-month or GiB-hour."""
 
@@ -127,6 +154,36 @@ def instance_types() -> Mapping[str, InstanceType]:
 def regions() -> Mapping[str, frozenset[str]]:
     """The zones of each region of the catalog."""
     return {name: frozenset(row["zones"]) for name, row in _read("regions.json")["regions"].items()}
+
+
+@functools.cache
+def serverless() -> Mapping[str, ServerlessOffer]:
+    """What `acs` and `eci` offer."""
+    data = _read("serverless.json")
+    acs, eci = data["acs"], data["eci"]
+    steps = acs["steps"]
+    stepped: list[dict[str, Any]] = []
+    for index in range(round((steps["maximum"] - steps["minimum"]) / steps["step"]) + 1):
+        vcpu = steps["minimum"] + index * steps["step"]
+        least, most = (factor * vcpu for factor in steps["memory_per_vcpu"])
+        stepped.append({"vcpu": vcpu, "memory": range(math.ceil(least), math.floor(most) + 1)})
+    gpus = {
+        model: ServerlessGpu(model, row["memory_gb"], tuple(row["counts"]), row["vcpu"], row["memory_gib"])
+        for model, row in acs["gpus"]["rows"].items()
+    }
+    return {
+        "acs": ServerlessOffer(
+            tuple(_sizes([*acs["sizes"]["rows"], *stepped])),
+            tuple(_sizes(acs["ticketSizes"]["rows"])),
+            gpus,
+            frozenset(acs["regions"]["names"]),
+        ),
+        "eci": ServerlessOffer(tuple(_sizes(eci["sizes"]["rows"])), zones=frozenset(eci["zones"]["names"])),
+    }
+
+
+def _sizes(rows: list[dict[str, Any]]) -> list[tuple[float, float]]:
+    return [(float(row["vcpu"]), float(memory)) for row in rows for memory in row["memory"]]
 
 
 @functools.cache

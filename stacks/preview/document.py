@@ -273,7 +273,7 @@ def _capacity(environment: Environment, resources: Sequence[Resource]) -> Docume
     needs: Sequence[AddressNeed] = ()
     if network is not None:
         plan = plan_network(network, environment.region)
-        node_pools = {name: plan_node_pool(args) for name, args in environment.node_pools.items()}
+        node_pools = {name: plan_node_pool(args, name) for name, args in environment.node_pools.items()}
         needs = address_needs(environment, node_pools, plan)
         addresses = [
             DocumentAddresses(

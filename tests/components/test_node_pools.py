@@ -25,7 +25,7 @@ def test_fixed_pool() -> None:
     inputs = _inputs(NodePoolArgs(kind="cpu", instance_types=TYPES, size=3))
     assert inputs["desiredSize"] == "3"
     assert "scalingConfig" not in inputs
-    assert inputs["labels"] == [{"key": "workload", "value": "cpu"}]
+    assert inputs["labels"] == [{"key": "node-pool", "value": "pool"}, {"key": "workload", "value": "cpu"}]
     assert inputs["taints"] == []
     assert inputs["spotStrategy"] == "NoSpot"
     assert inputs["multiAzPolicy"] == "BALANCE"
@@ -107,6 +107,7 @@ def test_autoscaler() -> None:
         "expander": "least-waste",
         "utilizationThreshold": "0.4",
         "gpuUtilizationThreshold": "0.5",
-        "unneededDuration": "5m",
-        "coolDownDuration": "10m",
+        "coolDownDuration": "5m",
+        "unneededDuration": "10m",
+        "maxGracefulTerminationSec": 14400,
     }

@@ -1,0 +1,124 @@
+"""What a user may say of classes of jobs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ..inputs import Args
+from ..serverless import ComputeClass
+
+Role = Literal["leader", "worker", "service"]
+Strategy = Literal["reliable", "elastic", "cheapest", "staggered"]
+Priority = Literal["high", "normal", "low"]
+TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+NAMESPACE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+
+
+class PodShape(Args):
+    """What one pod of a class asks for, as requests and limits."""
+
+    vcpu: Annotated[float, Field(gt=0, le=1024)]
+    """vCPUs."""
+
+    memory_gib: Annotated[float, Field(gt=0, le=8192)]
+    """Memory in GiB."""
+
+    gpus: Annotated[int, Field(ge=0, le=16)] = 0
+    """Whole GPUs."""
+
+    gpu_memory_gib: Annotated[int, Field(ge=1, le=192)] | None = None
+    """Memory in GiB of a shared GPU. Either this or `gpus`."""
+
+    gpu_core_percent: Annotated[int, Field(ge=5, le=100, multiple_of=5)] | None = None
+    """Compute of a shared GPU in percent, in steps of 5. Needs `gpuMemoryGib` and a pool with `gpu.schedule:
+    core_mem`."""
+
+
+class ServerlessRung(Args):
+    """How a class uses serverless pods."""
+
+    compute_class: ComputeClass = "general-purpose"
+    """ACS compute class."""
+
+    gpu_model: str | None = None
+    """GPU model of ACS, for pods with whole GPUs; one of `serverless.gpuModels`."""
+
+
+class OffPeak(Args):
+    """The hours in which online services leave nodes idle."""
+
+    start: Annotated[str, Field(pattern=TIME)] = "22:00"
+    """Start, HH:MM in the cluster's time zone."""
+
+    end: Annotated[str, Field(pattern=TIME)] = "08:00"
+    """End, on the next day where it is before the start."""
+
+
+class JobClassArgs(Args):
+    """A class of jobs: what its pods need, and where they may run."""
+
+    role: Role = "worker"
+    """`leader`: Ray head, Spark driver or launcher, whose end ends the job: never on spot or best-effort. `worker`: may
+    be lost and repeated. `service`: answers requests, such as inference and notebooks."""
+
+    strategy: Strategy = "reliable"
+    """`reliable`: nodes on demand only. `elastic`: nodes on demand, then spot, then serverless pods. `cheapest`: spot,
+    best-effort serverless, nodes on demand, serverless. `staggered`: serverless pods by day, as `elastic` in the
+    `offPeak` hours, when online services leave nodes idle. Sources: seeds 000 and 001 (mix of ECS and ACS), 004
+    (staggering; small tasks elastic, large ones on conventional nodes)."""
+
+    pod: PodShape
+    """What one pod asks for."""
+
+    maximum_pods: Annotated[int, Field(ge=1, le=50_000)]
+    """Pods of the class at most, over all its jobs."""
+
+    namespaces: Annotated[Sequence[Annotated[str, Field(pattern=NAMESPACE)]], Field(min_length=1)]
+    """Namespaces in which its pods run. Each gets the class's ResourcePolicy."""
+
+    pools: Annotated[Sequence[str], Field(min_length=1)] | None = None
+    """Node pools that it may use. None: all whose kind fits the pod: `gpu` and `lingjun` for GPUs, else `cpu` and
+    `memory`."""
+
+    gpu_models: Sequence[str] = ()
+    """GPU models that it may use, such as `A10`. Empty: any."""
+
+    gpu_topology: bool = False
+    """Whether GPUs are chosen by how they are linked: needs a pool with `gpu.schedule: topology`."""
+
+    erdma: bool = False
+    """Whether pods need eRDMA interfaces: only pools with `erdma`."""
+
+    architectures: Annotated[Sequence[Literal["amd64", "arm64"]], Field(min_length=1)] = ("amd64",)
+    """CPU architectures that its images are built for."""
+
+    colocated: bool = False
+    """Whether pods run as best effort on what other pods asked for and do not use. Needs `colocation`, role `worker`
+    and strategy `reliable`."""
+
+    serverless: ServerlessRung = ServerlessRung()
+    """How it uses serverless pods."""
+
+    maxima: Mapping[str, Annotated[int, Field(ge=1)]] = {}
+    """Most pods on a rung: by pool of fixed size, or `serverless`. An autoscaled pool has its own maximum."""
+
+    wait_minutes: Annotated[int, Field(ge=1, le=60)] = 5
+    """Minutes that a pod waits for an autoscaled pool before it tries the next rung."""
+
+    priority: Priority | None = None
+    """Scheduling priority. None: `high` for leaders and services, `normal` for workers, `low` where colocated."""
+
+
+class SchedulingArgs(Args):
+    """What all job classes share."""
+
+    create_namespaces: bool = True
+    """Whether the namespaces of the classes are created. False: they exist."""
+
+    off_peak: OffPeak = OffPeak()
+    """Off-peak hours, for the strategy `staggered`."""
+
+    kubectl_image: str | None = None
+    """An image with kubectl as its entry point, for the jobs that switch staggered classes by time. Required with the
+    strategy `staggered`."""

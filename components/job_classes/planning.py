@@ -1,0 +1,408 @@
+"""Decides where each class of jobs runs, in which order, and what its pods must say for it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .. import catalog
+from ..catalog import PriceBook
+from ..colocation import ColocationArgs
+from ..inputs import InvalidInput, Problem, one_of
+from ..node_pools import NodePoolArgs, NodePoolPlan, Taint
+from ..serverless import ComputeQos, ServerlessArgs, pod_annotations, pod_labels
+from .args import JobClassArgs, Priority, SchedulingArgs, Strategy
+from .fit import Fit, fit_pool, fit_serverless
+
+CLASS_LABEL = "job-class"
+"""The pod label by which a class's ResourcePolicy finds its pods."""
+
+POOL_LABEL = "node-pool"
+"""The node label that names a node's pool."""
+
+PRIORITIES: Mapping[Priority, int] = {"high": 10_000, "normal": 1_000, "low": 100}
+"""Values of the priority classes `job-high`, `job-normal` and `job-low`."""
+
+WAIT_LABEL = "k8s.aliyun.com/resource-policy-wait-for-ecs-scaling"
+"""Makes a ResourcePolicy wait in a unit until its pool has grown; not written to pods.
+Source: ACK page on priority-based resource scheduling, 2026-01-28."""
+
+KEEP = "goatscaler.io/safe-to-evict"
+"""Keeps a pod's node from scale-in: label in ACK's page on managed node pools, annotation in third-party code; both are
+set. `cluster-autoscaler.kubernetes.io/safe-to-evict` is the same for cluster-autoscaler."""
+
+RungKind = Literal["on-demand", "spot", "serverless"]
+Step = tuple[RungKind, ComputeQos]
+
+ORDERS: Mapping[Strategy, Sequence[Step]] = {
+    "reliable": (("on-demand", "default"),),
+    "elastic": (("on-demand", "default"), ("spot", "default"), ("serverless", "default")),
+    "cheapest": (
+        ("spot", "default"),
+        ("serverless", "best-effort"),
+        ("on-demand", "default"),
+        ("serverless", "default"),
+    ),
+    "staggered": (("serverless", "default"),),
+}
+"""The rungs of each strategy, the first to be tried first. `staggered` has those of `elastic` off peak."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One place where pods of a class may run.
+
+    name: of the pool, or of the serverless class; pool: "" for serverless; nodes: of the pool at most; pods: of the
+    class at most, all nodes taken; limit: set by the class, None for none.
+    """
+
+    name: str
+    kind: RungKind
+    pool: str
+    qos: ComputeQos
+    fit: Fit
+    nodes: int
+    pods: int
+    limit: int | None
+    unit: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class JobClassPlan:
+    """Where a class runs, and what its pods must say.
+
+    off_peak_rungs: only for the strategy `staggered`; rejected: why it does not fit elsewhere, by name; placement: what
+    a pod template must have; resource_policy, off_peak_policy: the spec of its ResourcePolicy, None where one rung
+    needs no order.
+    """
+
+    name: str
+    args: JobClassArgs
+    rungs: Sequence[Rung]
+    off_peak_rungs: Sequence[Rung]
+    rejected: Mapping[str, str]
+    priority: Priority
+    placement: Mapping[str, Any]
+    resource_policy: Mapping[str, Any] | None
+    off_peak_policy: Mapping[str, Any] | None
+
+    @property
+    def pods(self) -> int:
+        """Pods of the class that find a place, up to its maximum."""
+        return min(self.args.maximum_pods, sum(rung.pods for rung in self.rungs))
+
+
+@dataclass(frozen=True)
+class Compute:
+    """What job classes are placed on."""
+
+    pools: Mapping[str, tuple[NodePoolArgs, NodePoolPlan]]
+    serverless: ServerlessArgs
+    colocation: ColocationArgs
+    region: str
+    scaler: str = "goatscaler"
+    cluster_spec: str = "ack.pro.small"
+
+    @property
+    def book(self) -> PriceBook:
+        """The prices."""
+        return catalog.price_book()
+
+
+def plan_job_classes(
+    classes: Mapping[str, JobClassArgs], compute: Compute, scheduling: SchedulingArgs | None = None
+) -> Mapping[str, JobClassPlan]:
+    """Decide where each class runs. Raises `InvalidInput` with all problems; paths are relative to `jobClasses`."""
+    problems: list[Problem] = []
+    plans: dict[str, JobClassPlan] = {}
+    for name, args in classes.items():
+        found = [*_class_problems(args, compute)]
+        if not found:
+            plans[name] = plan = _plan(name, args, compute)
+            found = [*_plan_problems(plan, compute)]
+        problems += [problem.under(name) for problem in found]
+        if args.strategy == "staggered" and (scheduling is None or scheduling.kubectl_image is None):
+            message = "switches by time with kubectl; name its image under scheduling.kubectlImage"
+            problems.append(Problem(f"{name}.strategy", "staggered", message))
+    if problems:
+        raise InvalidInput(problems)
+    return plans
+
+
+def _class_problems(args: JobClassArgs, compute: Compute) -> Iterator[Problem]:
+    pod = args.pod
+    if pod.gpus and pod.gpu_memory_gib is not None:
+        yield Problem("pod.gpuMemoryGib", pod.gpu_memory_gib, "a pod has either whole GPUs (gpus) or a share of one")
+    if pod.gpu_core_percent is not None and pod.gpu_memory_gib is None:
+        yield Problem("pod.gpuCorePercent", pod.gpu_core_percent, "needs gpuMemoryGib")
+    if args.gpu_topology and not pod.gpus:
+        yield Problem("gpuTopology", True, "needs pods with whole GPUs")
+    for index, name in enumerate(args.pools or ()):
+        if name not in compute.pools:
+            yield Problem(f"pools[{index}]", name, one_of(name, compute.pools, "one of nodePools"))
+        elif args.role == "leader" and compute.pools[name][0].spot is not None:
+            message = "is a spot pool: a leader (Ray head, Spark driver) is never on spot, for its end ends the job"
+            yield Problem(f"pools[{index}]", name, message)
+    if args.role == "leader" and args.strategy == "cheapest":
+        message = "starts on spot: a leader (Ray head, Spark driver) never does; use reliable, elastic or staggered"
+        yield Problem("strategy", args.strategy, message)
+    if args.colocated:
+        if not compute.colocation.enabled:
+            yield Problem("colocated", True, "needs colocation.enabled")
+        if args.role != "worker" or args.strategy != "reliable":
+            yield Problem("colocated", True, "only for role worker and strategy reliable: it has no other rung")
+        if pod.gpus or pod.gpu_memory_gib is not None:
+            yield Problem("colocated", True, "reclaims CPU and memory only, no GPUs")
+    for key, maximum in args.maxima.items():
+        pool = compute.pools.get(key)
+        if key != "serverless" and pool is None:
+            yield Problem(f"maxima.{key}", maximum, one_of(key, ["serverless", *compute.pools], "a rung"))
+        elif pool is not None and pool[0].autoscaling is not None:
+            # The scaler would start nodes that the unit then leaves empty.
+            message = "is autoscaled, and a ResourcePolicy must not cap such a pool; lower autoscaling.maximum"
+            yield Problem(f"maxima.{key}", maximum, message)
+        elif key == "serverless" and maximum > compute.serverless.maximum_pods:
+            message = (
+                f"above serverless.maximumPods = {compute.serverless.maximum_pods:,}, for which there are addresses"
+            )
+            yield Problem(f"maxima.{key}", maximum, message)
+    if len(set(args.namespaces)) < len(args.namespaces):
+        yield Problem("namespaces", list(args.namespaces), "names one twice")
+
+
+def _plan_problems(plan: JobClassPlan, compute: Compute) -> Iterator[Problem]:
+    args = plan.args
+    every = [plan.rungs, *([plan.off_peak_rungs] if args.strategy == "staggered" else [])]
+    if not all(every):
+        pod = ", ".join(f"{key} {value:g}" for key, value in args.pod.model_dump(exclude_none=True).items() if value)
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in plan.rejected.items()) or "no pool of its kind"
+        yield Problem("pod", pod, f"fits nowhere with strategy {args.strategy}. {reasons}")
+        return
+    held = min(sum(rung.pods for rung in rungs) for rungs in every)
+    if args.maximum_pods > held:
+        message = f"its rungs hold {held:,} at most; lower it, or give it pools or serverless pods"
+        yield Problem("maximumPods", args.maximum_pods, message)
+    spot = [rung for rung in plan.rungs if rung.kind == "spot"]
+    bare = [rung.pool for rung in spot if not _falls_back(compute.pools[rung.pool][0])]
+    if bare and len(spot) == len(plan.rungs):
+        message = f"runs on spot alone ({', '.join(bare)}); set spot.onDemandFallback, or let it have another rung"
+        yield Problem("strategy", args.strategy, message)
+    if plan.resource_policy is None and plan.off_peak_policy is None:
+        return
+    what = "its order of rungs is a ResourcePolicy, which"
+    if not compute.cluster_spec.startswith("ack.pro"):
+        yield Problem("strategy", args.strategy, f"{what} needs a Pro specification, not {compute.cluster_spec}")
+    if compute.scaler != "goatscaler" and any(
+        rung.pool and compute.pools[rung.pool][0].autoscaling for rungs in every for rung in rungs
+    ):
+        message = "cluster-autoscaler does not honour: it may scale the wrong pool; use autoscaler.scaler = goatscaler"
+        yield Problem("strategy", args.strategy, f"{what} {message}")
+
+
+def _falls_back(pool: NodePoolArgs) -> bool:
+    return pool.spot is not None and pool.spot.on_demand_fallback
+
+
+def _plan(name: str, args: JobClassArgs, compute: Compute) -> JobClassPlan:
+    rungs, rejected = _rungs(args, compute, ORDERS[args.strategy])
+    off_peak: list[Rung] = []
+    if args.strategy == "staggered":
+        off_peak, others = _rungs(args, compute, ORDERS["elastic"])
+        rejected |= others
+    every = [*rungs, *(rung for rung in off_peak if rung not in rungs)]
+    priority = args.priority or ("low" if args.colocated else "normal" if args.role == "worker" else "high")
+    return JobClassPlan(
+        name=name,
+        args=args,
+        rungs=rungs,
+        off_peak_rungs=off_peak,
+        rejected=rejected,
+        priority=priority,
+        placement=_placement(name, args, every, compute, priority),
+        resource_policy=_policy(name, args, rungs, compute, forced=len(every) > len(rungs)),
+        off_peak_policy=_policy(name, args, off_peak, compute, forced=True) if off_peak else None,
+    )
+
+
+def _rungs(args: JobClassArgs, compute: Compute, order: Sequence[Step]) -> tuple[list[Rung], dict[str, str]]:
+    rungs: list[Rung] = []
+    rejected: dict[str, str] = {}
+    for kind, qos in order:
+        if args.role == "leader" and (kind == "spot" or qos == "best-effort"):
+            continue
+        if kind == "serverless":
+            candidates = [_serverless_rung(args, compute, qos)]
+        else:
+            candidates = [_pool_rung(args, compute, name) for name in _candidates(args, compute, kind)]
+        for rung in candidates:
+            if not rung.fit.fits:
+                rejected[rung.name] = rung.fit.problem
+            elif rung.pods:
+                rungs.append(rung)
+            else:
+                rejected[rung.name] = "has no nodes"
+    return rungs, rejected
+
+
+def _candidates(args: JobClassArgs, compute: Compute, kind: RungKind) -> list[str]:
+    """The pools to try, those of fixed size first: they are paid anyway."""
+    needs_gpu = bool(args.pod.gpus) or args.pod.gpu_memory_gib is not None
+    kinds = ("gpu", "lingjun") if needs_gpu else ("cpu", "memory")
+    names = [
+        name
+        for name, (pool, _) in compute.pools.items()
+        if (pool.spot is not None) == (kind == "spot") and (name in args.pools if args.pools else pool.kind in kinds)
+    ]
+    # High-memory nodes last: their memory is dear to pods that do not need it.
+    return sorted(
+        names, key=lambda n: (compute.pools[n][0].kind == "memory", compute.pools[n][0].autoscaling is not None)
+    )
+
+
+def _pool_rung(args: JobClassArgs, compute: Compute, name: str) -> Rung:
+    pool, plan = compute.pools[name]
+    colocation = compute.colocation
+    reclaim = (
+        (colocation.cpu_reclaim_percent / 100, colocation.memory_reclaim_percent / 100) if args.colocated else None
+    )
+    fit = fit_pool(args, pool, plan, compute.book, compute.region, reclaim)
+    limit = args.maxima.get(name)
+    pods = int(plan.maximum * fit.per_node.maximum)
+    unit: dict[str, Any] = {"resource": "ecs", "nodeSelector": {POOL_LABEL: name}}
+    if limit is not None:
+        unit["max"] = limit
+    if pool.autoscaling is not None:
+        unit["podLabels"] = {WAIT_LABEL: "true"}
+    return Rung(
+        name=name,
+        kind="spot" if pool.spot else "on-demand",
+        pool=name,
+        qos="default",
+        fit=fit,
+        nodes=plan.maximum,
+        pods=pods if limit is None else min(pods, limit),
+        limit=limit,
+        unit=unit,
+    )
+
+
+def _serverless_rung(args: JobClassArgs, compute: Compute, qos: ComputeQos) -> Rung:
+    serverless = compute.serverless
+    compute_class = args.serverless.compute_class
+    limit = args.maxima.get("serverless")
+    unit: dict[str, Any] = {"resource": serverless.provider}
+    if limit is not None:
+        unit["max"] = limit
+    if serverless.provider == "acs":
+        labels = pod_labels("acs", compute_class, qos)
+        # The scheduler adds what sends a pod to ACS itself; the class and quality of service are ours to say.
+        labels.pop("alibabacloud.com/acs")
+        if args.serverless.gpu_model:
+            labels["alibabacloud.com/gpu-model-series"] = args.serverless.gpu_model
+        unit["podLabels"] = labels
+    annotations = pod_annotations(serverless.provider, qos)
+    if annotations:
+        unit["podAnnotations"] = annotations
+    fit = fit_serverless(args, serverless, qos, compute.book, compute.region)
+    quality = "spot" if qos == "best-effort" and serverless.provider == "eci" else qos
+    return Rung(
+        name=" ".join([serverless.provider, compute_class, *([quality] if quality != "default" else [])]),
+        kind="serverless",
+        pool="",
+        qos=qos,
+        fit=fit,
+        nodes=0,
+        pods=serverless.maximum_pods if limit is None else limit,
+        limit=limit,
+        unit=unit,
+    )
+
+
+def _policy(
+    name: str, args: JobClassArgs, rungs: Sequence[Rung], compute: Compute, *, forced: bool
+) -> Mapping[str, Any] | None:
+    """The spec of the class's ResourcePolicy; pods are taken from its units in reverse order."""
+    if len(rungs) < 2 and not forced and not any(rung.limit for rung in rungs):
+        return None
+    waits = any(rung.pool and compute.pools[rung.pool][0].autoscaling for rung in rungs[:-1])
+    then: dict[str, Any] = {"policy": "LackResourceOrExceedMax"}
+    if waits:
+        then = {"policy": "TimeoutOrExceedMax", "timeout": f"{args.wait_minutes}m"}
+    return {
+        "selector": {CLASS_LABEL: name},
+        "strategy": "prefer",
+        "units": [dict(rung.unit) for rung in rungs],
+        "whenTryNextUnits": then,
+    }
+
+
+def _placement(
+    name: str, args: JobClassArgs, rungs: Sequence[Rung], compute: Compute, priority: Priority
+) -> Mapping[str, Any]:
+    """What a pod template of the class must have, as Kubernetes writes it."""
+    labels = {CLASS_LABEL: name}
+    annotations: dict[str, str] = {}
+    if args.role != "worker":
+        labels[KEEP] = "false"
+        annotations |= {KEEP: "false", "cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
+    if args.colocated:
+        labels["koordinator.sh/qosClass"] = "BE"
+    serverless = [rung for rung in rungs if rung.kind == "serverless"]
+    if serverless and len(rungs) == 1:
+        provider = compute.serverless.provider
+        labels |= pod_labels(provider, args.serverless.compute_class, serverless[0].qos)
+        annotations |= pod_annotations(provider, serverless[0].qos)
+        if args.serverless.gpu_model:
+            labels["alibabacloud.com/gpu-model-series"] = args.serverless.gpu_model
+    if serverless and compute.serverless.image_cache:
+        annotations["image.alibabacloud.com/enable-image-cache"] = "true"
+    pools = list(dict.fromkeys(rung.pool for rung in rungs if rung.pool))
+    terms = [_term(POOL_LABEL, pools)]
+    if serverless:
+        terms.append(_term("type", ["virtual-kubelet"]))
+    taints: dict[tuple[str, str, str], Taint] = {}
+    for pool in pools:
+        taints |= {(t.key, t.value, t.effect): t for t in compute.pools[pool][1].taints}
+    resources = _resources(args)
+    return {
+        "labels": labels,
+        "annotations": annotations,
+        # Labels alone send pods to serverless nodes where there is no other place.
+        "affinity": (
+            {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+            if pools
+            else {}
+        ),
+        "tolerations": [_toleration(taint) for taint in taints.values()],
+        "priorityClassName": f"job-{priority}",
+        "resources": {"requests": resources, "limits": resources},
+    }
+
+
+def _term(key: str, values: Sequence[str]) -> dict[str, Any]:
+    return {"matchExpressions": [{"key": key, "operator": "In", "values": list(values)}]}
+
+
+def _toleration(taint: Taint) -> dict[str, str]:
+    if not taint.value:
+        return {"key": taint.key, "operator": "Exists", "effect": taint.effect}
+    return {"key": taint.key, "operator": "Equal", "value": taint.value, "effect": taint.effect}
+
+
+def _resources(args: JobClassArgs) -> dict[str, str]:
+    pod = args.pod
+    if args.colocated:
+        # Batch CPU is counted in millicores (ACK page on dynamic resource overcommitment, 2026-03-26).
+        return {
+            "kubernetes.io/batch-cpu": str(round(pod.vcpu * 1000)),
+            "kubernetes.io/batch-memory": f"{round(pod.memory_gib * 1024)}Mi",
+        }
+    resources = {"cpu": f"{round(pod.vcpu * 1000)}m", "memory": f"{round(pod.memory_gib * 1024)}Mi"}
+    if pod.gpus:
+        resources["aliyun.com/gpu" if args.gpu_topology else "nvidia.com/gpu"] = str(pod.gpus)
+    if pod.gpu_memory_gib is not None:
+        resources["aliyun.com/gpu-mem"] = str(pod.gpu_memory_gib)
+    if pod.gpu_core_percent is not None:
+        resources["aliyun.com/gpu-core.percentage"] = str(pod.gpu_core_percent)
+    if args.erdma:
+        resources["aliyun/erdma"] = "1"
+    return resources
