@@ -168,11 +168,22 @@ class Colocation(pulumi.ComponentResource):
     Let it depend on the system `koordinator`. Needs a Kubernetes provider of the cluster in `opts`.
     """
 
-    def __init__(self, resource_name: str, args: ColocationArgs, opts: pulumi.ResourceOptions | None = None) -> None:
-        """Register the configuration. Raises `InvalidInput` with all problems before anything is registered."""
+    def __init__(
+        self,
+        resource_name: str,
+        args: ColocationArgs,
+        *,
+        deleted_with: pulumi.Resource | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Register the configuration.
+
+        deleted_with: the cluster's resource, whose end makes its removal needless. Raises `InvalidInput` with all
+        problems before anything is registered.
+        """
         require_valid(colocation_problems(args))
         super().__init__("ack-ai-blueprint:colocation:Colocation", resource_name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        child = pulumi.ResourceOptions(parent=self, deleted_with=deleted_with)
         # Other features keep settings in the same ConfigMap, so only its keys of colocation are ours.
         kubernetes.core.v1.ConfigMapPatch(
             f"{resource_name}-slo",

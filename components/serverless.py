@@ -178,12 +178,17 @@ class Serverless(pulumi.ComponentResource):
         *,
         region: str,
         zones: Sequence[str] = (),
+        deleted_with: pulumi.Resource | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Register profiles and image caches. Raises `InvalidInput` with all problems before anything is registered."""
+        """Register profiles and image caches.
+
+        deleted_with: the cluster's resource, whose end makes their removal needless. Raises `InvalidInput` with all
+        problems before anything is registered.
+        """
         require_valid(serverless_problems(args, region, zones))
         super().__init__("ack-ai-blueprint:serverless:Serverless", resource_name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        child = pulumi.ResourceOptions(parent=self, deleted_with=deleted_with)
         if args.profiles:
             # The add-on makes this ConfigMap and keeps its vSwitches there, so only one key of it is ours.
             kubernetes.core.v1.ConfigMapPatch(

@@ -136,19 +136,26 @@ def _in_cluster(
         kubeconfig=cluster.kubeconfig,
         # Without it, a new kubeconfig, and each update brings one, would replace every resource.
         cluster_identifier=cluster.cluster_id,
-        # All of it goes with the cluster.
         opts=pulumi.ResourceOptions(deleted_with=cluster.resource),
     )
+    whole = cluster.resource
 
     def opts(*systems: str) -> pulumi.ResourceOptions:
         needed = [platform.systems[system] for system in systems if system in platform.systems]
-        return pulumi.ResourceOptions(providers=[provider], depends_on=[*after, *needed], deleted_with=cluster.resource)
+        return pulumi.ResourceOptions(providers=[provider], depends_on=[*after, *needed])
 
     if needs_serverless:
         zones = environment.network.zones if environment.network else ()
-        Serverless("serverless", serverless, region=environment.region, zones=zones, opts=opts("virtual-node"))
+        Serverless(
+            "serverless",
+            serverless,
+            region=environment.region,
+            zones=zones,
+            deleted_with=whole,
+            opts=opts("virtual-node"),
+        )
     if colocation.enabled:
-        Colocation("colocation", colocation, opts=opts("koordinator"))
+        Colocation("colocation", colocation, deleted_with=whole, opts=opts("koordinator"))
     if environment.job_classes:
         JobClasses(
             "job-classes",
@@ -156,6 +163,7 @@ def _in_cluster(
             compute=compute(environment, {name: pool.plan for name, pool in pools.items()}),
             scheduling=environment.scheduling,
             timezone=environment.cluster.timezone,
+            deleted_with=whole,
             opts=opts("virtual-node"),
         )
 

@@ -34,6 +34,18 @@ class PodShape(Args):
     """Compute of a shared GPU in percent, in steps of 5. Needs `gpuMemoryGib` and a pool with `gpu.schedule:
     core_mem`."""
 
+    @property
+    def text(self) -> str:
+        """The shape in words, such as `4 vCPU, 16 GiB, 1 GPU`."""
+        parts = [f"{self.vcpu:g} vCPU", f"{self.memory_gib:g} GiB"]
+        if self.gpus:
+            parts.append(f"{self.gpus} GPU{'s' if self.gpus > 1 else ''}")
+        if self.gpu_memory_gib is not None:
+            parts.append(f"{self.gpu_memory_gib} GiB of a GPU")
+        if self.gpu_core_percent is not None:
+            parts.append(f"{self.gpu_core_percent} % of its compute")
+        return ", ".join(parts)
+
 
 class ServerlessRung(Args):
     """How a class uses serverless pods."""
@@ -78,8 +90,8 @@ class JobClassArgs(Args):
     """Namespaces in which its pods run. Each gets the class's ResourcePolicy."""
 
     pools: Annotated[Sequence[str], Field(min_length=1)] | None = None
-    """Node pools that it may use. None: all whose kind fits the pod: `gpu` and `lingjun` for GPUs, else `cpu` and
-    `memory`."""
+    """Node pools that it may use, in this order within a rung. None: all of the kind that fits the pod: `gpu` and
+    `lingjun` for GPUs; `memory`, then `cpu`, from 7 GiB a vCPU; else `cpu`."""
 
     gpu_models: Sequence[str] = ()
     """GPU models that it may use, such as `A10`. Empty: any."""

@@ -42,24 +42,27 @@ class JobClasses(pulumi.ComponentResource):
         compute: Compute,
         scheduling: SchedulingArgs | None = None,
         timezone: str = "Asia/Shanghai",
+        deleted_with: pulumi.Resource | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Plan the classes and register their resources.
 
-        compute: pools and serverless pods that they may use; timezone: of the off-peak hours, an IANA name. Raises
-        `InvalidInput` with all problems before anything is registered.
+        compute: pools and serverless pods that they may use; timezone: of the off-peak hours, an IANA name;
+        deleted_with: the cluster's resource, whose end makes their removal needless. Raises `InvalidInput` with all
+        problems before anything is registered.
         """
         scheduling = scheduling or SchedulingArgs()
         self.plans = plans = plan_job_classes(classes, compute, scheduling)
         super().__init__("ack-ai-blueprint:job_classes:JobClasses", resource_name, None, opts)
-        child = pulumi.ResourceOptions(parent=self)
+        self._deleted_with = deleted_with
+        child = pulumi.ResourceOptions(parent=self, deleted_with=deleted_with)
         self.namespaces = (
             {
                 namespace: kubernetes.core.v1.Namespace(
                     f"{resource_name}-{namespace}",
                     metadata={"name": namespace, "labels": PULUMI_LABELS},
                     # Deleting a namespace deletes all that runs in it.
-                    opts=pulumi.ResourceOptions(parent=self, retain_on_delete=True),
+                    opts=pulumi.ResourceOptions(parent=self, deleted_with=deleted_with, retain_on_delete=True),
                 )
                 for namespace in sorted({name for plan in plans.values() for name in plan.args.namespaces})
             }
@@ -84,7 +87,7 @@ class JobClasses(pulumi.ComponentResource):
 
     def _options(self, namespace: str, **options: Any) -> pulumi.ResourceOptions:
         made = [self.namespaces[namespace]] if namespace in self.namespaces else []
-        return pulumi.ResourceOptions(parent=self, depends_on=made, **options)
+        return pulumi.ResourceOptions(parent=self, depends_on=made, deleted_with=self._deleted_with, **options)
 
     def _policy(
         self, resource_name: str, plan: JobClassPlan, namespace: str, scheduling: SchedulingArgs, timezone: str

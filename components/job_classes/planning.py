@@ -9,6 +9,7 @@ from ..catalog import PriceBook
 from ..colocation import ColocationArgs
 from ..inputs import InvalidInput, Problem, one_of
 from ..node_pools import NodePoolArgs, NodePoolPlan, Taint
+from ..node_pools.planning import MEMORY_INTENSIVE_GIB_PER_VCPU
 from ..serverless import ComputeQos, ServerlessArgs, pod_annotations, pod_labels
 from .args import JobClassArgs, Priority, SchedulingArgs, Strategy
 from .fit import Fit, fit_pool, fit_serverless
@@ -173,9 +174,8 @@ def _plan_problems(plan: JobClassPlan, compute: Compute) -> Iterator[Problem]:
     args = plan.args
     every = [plan.rungs, *([plan.off_peak_rungs] if args.strategy == "staggered" else [])]
     if not all(every):
-        pod = ", ".join(f"{key} {value:g}" for key, value in args.pod.model_dump(exclude_none=True).items() if value)
         reasons = "; ".join(f"{name}: {reason}" for name, reason in plan.rejected.items()) or "no pool of its kind"
-        yield Problem("pod", pod, f"fits nowhere with strategy {args.strategy}. {reasons}")
+        yield Problem("pod", args.pod.text, f"fits nowhere with strategy {args.strategy}. {reasons}")
         return
     held = min(sum(rung.pods for rung in rungs) for rungs in every)
     if args.maximum_pods > held:
@@ -244,18 +244,22 @@ def _rungs(args: JobClassArgs, compute: Compute, order: Sequence[Step]) -> tuple
 
 
 def _candidates(args: JobClassArgs, compute: Compute, kind: RungKind) -> list[str]:
-    """The pools to try, those of fixed size first: they are paid anyway."""
-    needs_gpu = bool(args.pod.gpus) or args.pod.gpu_memory_gib is not None
-    kinds = ("gpu", "lingjun") if needs_gpu else ("cpu", "memory")
-    names = [
-        name
+    """The pools to try: the best kind first, and of one kind those of fixed size first, as they are paid anyway."""
+    pod = args.pod
+    if pod.gpus or pod.gpu_memory_gib is not None:
+        kinds = ["gpu", "lingjun"]
+    elif pod.memory_gib / pod.vcpu >= MEMORY_INTENSIVE_GIB_PER_VCPU:
+        kinds = ["memory", "cpu"]
+    else:
+        kinds = ["cpu"]
+    pools = {
+        name: pool
         for name, (pool, _) in compute.pools.items()
         if (pool.spot is not None) == (kind == "spot") and (name in args.pools if args.pools else pool.kind in kinds)
-    ]
-    # High-memory nodes last: their memory is dear to pods that do not need it.
-    return sorted(
-        names, key=lambda n: (compute.pools[n][0].kind == "memory", compute.pools[n][0].autoscaling is not None)
-    )
+    }
+    if args.pools:
+        return [name for name in args.pools if name in pools]
+    return sorted(pools, key=lambda name: (kinds.index(pools[name].kind), pools[name].autoscaling is not None))
 
 
 def _pool_rung(args: JobClassArgs, compute: Compute, name: str) -> Rung:

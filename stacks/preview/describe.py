@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .diff import Diff
-from .document import Document, DocumentRange
+from .document import Document, DocumentJobClass, DocumentRange, DocumentRung
 
 Inputs = Mapping[str, Any]
 
@@ -42,13 +42,50 @@ def cost_before(document: Document, diff: Diff | None) -> str:
     return f" (before: {money(before)})" if before and before != document.cost.totals else ""
 
 
+def ladder(job: DocumentJobClass) -> str:
+    """The rungs of a class in their order: `data > data-spot (spot) > acs general-purpose`."""
+    parts: dict[str, list[str]] = {}
+    for rung in job.rungs:
+        parts.setdefault(rung.when, []).append(f"{rung.name} (spot)" if rung.kind == "spot" else rung.name)
+    return "; ".join((f"{when}: " if when != "always" else "") + " > ".join(names) for when, names in parts.items())
+
+
+def rung_cells(rung: DocumentRung) -> tuple[str, str, str, str, str]:
+    """Name, what holds a pod, pods a node, pods at most and price of a rung, as a table shows them."""
+    spot, when = " (spot)" if rung.kind == "spot" else "", f"{rung.when}: " if rung.when != "always" else ""
+    if rung.price is None:
+        price = "no price"
+    elif not rung.price.maximum:
+        price = "paid already"
+    else:
+        low, high = (f"{amount:,.2f}" for amount in (rung.price.minimum, rung.price.maximum))
+        bound = "up to " if rung.kind == "spot" else ""
+        price = f"{bound}{rung.currency} {high if low == high or bound else f'{low} to {high}'}"
+    per_node = "" if rung.kind == "serverless" else span(rung.per_node.minimum, rung.per_node.maximum)
+    return f"{when}{rung.name}{spot}", " or ".join(rung.holds), per_node, f"{rung.pods:,}", price
+
+
 def _pool(inputs: Inputs) -> str:
     scaling = inputs.get("scalingConfig")
     size = span(scaling["minSize"], scaling["maxSize"]) if scaling else str(inputs.get("desiredSize"))
     spot = "" if inputs.get("spotStrategy", "NoSpot") == "NoSpot" else ", spot"
+    labels = {label["key"]: label["value"] for label in inputs.get("labels", ())}
+    sharing = labels.get("ack.node.gpu.schedule", "default")
+    shared = f", GPUs {sharing}" if sharing != "default" else ""
     taints = [taint["key"] for taint in inputs.get("taints", ())]
     tainted = f", taint {', '.join(taints)}" if taints else ""
-    return f"{size} x {' or '.join(inputs.get('instanceTypes', ()))}{spot}{tainted}"
+    types = " or ".join(inputs.get("instanceTypes") or ("Lingjun nodes",))
+    bound = ", CPUs bound" if inputs.get("cpuPolicy") == "static" else ""
+    return f"{size} x {types}{spot}{shared}{bound}{tainted}"
+
+
+def _resource_policy(inputs: Inputs) -> str:
+    units = [
+        unit.get("nodeSelector", {}).get("node-pool")
+        or " ".join([unit["resource"], *unit.get("podLabels", {}).values()])
+        for unit in inputs["spec"]["units"]
+    ]
+    return f"in {inputs['metadata']['namespace']}: {' > '.join(units)}"
 
 
 def _bucket(inputs: Inputs) -> str:
@@ -99,7 +136,10 @@ _DESCRIBERS: Mapping[str, Callable[[Inputs], str]] = {
     ),
     "alicloud:vpc/network:Network": _joined("cidrBlock"),
     "alicloud:vpc/switch:Switch": _joined("cidrBlock", "zoneId"),
+    "kubernetes:batch/v1:CronJob": lambda i: f"at {i['spec']['schedule']}, {i['spec'].get('timeZone', 'UTC')}",
+    "kubernetes:core/v1:ConfigMapPatch": lambda i: f"{i['metadata']['namespace']}/{i['metadata']['name']}",
     "kubernetes:helm.sh/v3:Release": _release,
+    "kubernetes:scheduling.alibabacloud.com/v1alpha1:ResourcePolicy": _resource_policy,
     "pulumi:providers:alicloud": _joined("region"),
     "pulumi:providers:kubernetes": _joined("context"),
 }

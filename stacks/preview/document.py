@@ -18,11 +18,12 @@ from components import catalog
 from components.capacity import Range, Resource, pool_sizes, total_capacity
 from components.cost import Usage, estimate
 from components.inputs import Args
+from components.job_classes import Rung, plan_job_classes
 from components.network import plan_network
 from components.node_pools import plan_node_pool
 
 from ..addresses import AddressNeed, address_needs
-from ..environment import Environment
+from ..environment import Environment, compute
 from ..policy_config import policy_config, usage_by_resource
 from .findings import Findings
 from .recording import Options, Recorded, Recording
@@ -112,6 +113,39 @@ class DocumentAddressNeed(Args):
     """What is left when the zone with the most addresses is lost."""
 
 
+class DocumentRung(Args):
+    """One place where pods of a job class may run."""
+
+    when: Literal["always", "peak", "off-peak"]
+    name: str
+    """Of the node pool, or of the serverless class."""
+    kind: Literal["on-demand", "spot", "serverless"]
+    holds: Sequence[str]
+    """Instance types that hold a pod, or the serverless size that it is rounded up to."""
+    per_node: DocumentRange
+    """Pods of the class on one node, by the smallest and the largest of these types."""
+    pods: int
+    """Pods of the class at most, all nodes taken."""
+    price: DocumentRange | None
+    """Of a pod and hour; of spot an upper bound. None: no price."""
+    currency: str
+
+
+class DocumentJobClass(Args):
+    """One class of jobs: the rungs in the order in which they are tried, and why it does not fit elsewhere."""
+
+    name: str
+    role: Literal["leader", "worker", "service"]
+    strategy: Literal["reliable", "elastic", "cheapest", "staggered"]
+    priority: Literal["high", "normal", "low"]
+    pod: str
+    maximum_pods: int
+    rungs: Sequence[DocumentRung]
+    rejected: Mapping[str, str]
+    placement: Mapping[str, JsonValue]
+    """What a pod template of the class must have."""
+
+
 class DocumentCapacity(Args):
     """What the environment can hold."""
 
@@ -165,6 +199,7 @@ class Document(Args):
     findings: Sequence[DocumentFinding]
     policies: DocumentPolicies
     capacity: DocumentCapacity
+    job_classes: Sequence[DocumentJobClass] = ()
     cost: DocumentCost
 
     @property
@@ -213,6 +248,7 @@ def build(
             config=policy_config(environment, recording.stack),
         ),
         capacity=_capacity(environment, resources),
+        job_classes=_job_classes(environment),
         cost=_cost(environment, recording.stack, resources),
     )
 
@@ -313,6 +349,45 @@ def _capacity(environment: Environment, resources: Sequence[Resource]) -> Docume
         addresses=addresses,
         address_needs=[DocumentAddressNeed(**asdict(need)) for need in needs],
         unknown_instance_types=total.unknown,
+    )
+
+
+def _job_classes(environment: Environment) -> list[DocumentJobClass]:
+    pools = {name: plan_node_pool(args, name) for name, args in environment.node_pools.items()}
+    plans = plan_job_classes(environment.job_classes, compute(environment, pools), environment.scheduling)
+    return [
+        DocumentJobClass(
+            name=plan.name,
+            role=plan.args.role,
+            strategy=plan.args.strategy,
+            priority=plan.priority,
+            pod=plan.args.pod.text,
+            maximum_pods=plan.args.maximum_pods,
+            rungs=[
+                *(_rung(rung, "peak" if plan.off_peak_rungs else "always") for rung in plan.rungs),
+                *(_rung(rung, "off-peak") for rung in plan.off_peak_rungs),
+            ],
+            rejected=plan.rejected,
+            placement=plan.placement,
+        )
+        for plan in plans.values()
+    ]
+
+
+def _rung(rung: Rung, when: Literal["always", "peak", "off-peak"]) -> DocumentRung:
+    fit = rung.fit
+    price = fit.price
+    return DocumentRung(
+        when=when,
+        name=rung.name,
+        kind=rung.kind,
+        holds=fit.types,
+        per_node=_range(fit.per_node),
+        pods=rung.pods,
+        price=None
+        if price is None
+        else DocumentRange(minimum=round(price.minimum, 4), maximum=round(price.maximum, 4)),
+        currency=fit.currency,
     )
 
 

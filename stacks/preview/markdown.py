@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from .describe import cost_before, counted, describe, money, short_type, span
+from .describe import cost_before, counted, describe, money, rung_cells, short_type, span
 from .diff import Diff, summary
 from .document import Document
 
@@ -38,6 +38,8 @@ def render(document: Document, diff: Diff | None = None) -> str:
         )
     if document.capacity.pools:
         parts += _folded("Node pools", _pools(document))
+    if document.job_classes:
+        parts += _folded("Job classes and where they run", _job_classes(document))
     if document.cost.lines:
         parts += _folded("Cost", _cost(document))
     parts += _folded("All resources by component", _resources(document))
@@ -71,6 +73,15 @@ def _pools(document: Document) -> list[str]:
             for pool in document.capacity.pools
         ],
     )
+
+
+def _job_classes(document: Document) -> list[str]:
+    rows = [
+        (f"`{job.name}`" if index == 0 else "", f"{job.strategy}, {job.pod}" if index == 0 else "", *rung_cells(rung))
+        for job in document.job_classes
+        for index, rung in enumerate(job.rungs)
+    ]
+    return _table(("Class", "", "Rung", "Holds it", "Pods a node", "Pods at most", "A pod and hour"), rows)
 
 
 def _cost(document: Document) -> list[str]:

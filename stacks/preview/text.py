@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from .describe import cost_before, counted, describe, money, short_type, span
+from .describe import cost_before, counted, describe, ladder, money, rung_cells, short_type, span
 from .diff import Diff, summary
 from .document import Document, DocumentRange, DocumentResource
 
@@ -46,6 +46,8 @@ def render(document: Document, diff: Diff | None = None) -> RenderableType:
     for heading, part in (
         ("Addresses", _addresses(document)),
         ("Node pools", _pools(document)),
+        ("Job classes", _job_classes(document)),
+        ("Fit: where a pod of each class runs, in this order", _fit(document)),
         ("Estimated monthly cost", _cost(document)),
         ("Policies", _findings(document)),
         ("Outputs", _outputs(document)),
@@ -129,6 +131,29 @@ def _pools(document: Document) -> RenderableType | None:
     if capacity.unknown_instance_types:
         notes.append(f"Not counted, not in the catalog: {', '.join(capacity.unknown_instance_types)}.")
     return Group(table, *notes)
+
+
+def _job_classes(document: Document) -> RenderableType | None:
+    if not document.job_classes:
+        return None
+    table = _table("class", "role", "strategy", "priority", "pod", "pods", "rungs", numbers=(5,))
+    for job in document.job_classes:
+        table.add_row(job.name, job.role, job.strategy, job.priority, job.pod, f"{job.maximum_pods:,}", ladder(job))
+    return table
+
+
+def _fit(document: Document) -> RenderableType | None:
+    if not document.job_classes:
+        return None
+    table = _table("class", "rung", "holds it", "pods a node", "pods at most", "a pod and hour", numbers=(3, 4, 5))
+    for job in document.job_classes:
+        for index, rung in enumerate(job.rungs):
+            table.add_row(job.name if index == 0 else "", *rung_cells(rung))
+    note = (
+        "Nodes are counted without what ACK reserves, and before DaemonSets take their part. Classes share the pools: "
+        "the counts do not add up. Spot at the on-demand price as upper bound."
+    )
+    return Group(table, note)
 
 
 def _cost(document: Document) -> RenderableType | None:
