@@ -75,10 +75,10 @@ class JobClassArgs(Args):
     be lost and repeated. `service`: answers requests, such as inference and notebooks."""
 
     strategy: Strategy = "reliable"
-    """`reliable`: nodes on demand only. `elastic`: nodes on demand, then spot, then serverless pods. `cheapest`: spot,
-    best-effort serverless, nodes on demand, serverless. `staggered`: serverless pods by day, as `elastic` in the
-    `offPeak` hours, when online services leave nodes idle. Sources: seeds 000 and 001 (mix of ECS and ACS), 004
-    (staggering; small tasks elastic, large ones on conventional nodes)."""
+    """`reliable`: nodes on demand only. `elastic`: nodes on demand, then spot, then serverless pods. `cheapest`: all of
+    these and best-effort serverless pods, what one more pod costs least first. `staggered`: serverless pods by day, as
+    `elastic` in the `offPeak` hours, when online services leave nodes idle. Sources: seeds 000 and 001 (mix of ECS and
+    ACS), 004 (staggering; small tasks elastic, large ones on conventional nodes)."""
 
     pod: PodShape
     """What one pod asks for."""
