@@ -21,6 +21,8 @@ from components import catalog
 from components.capacity import NODE_POOL, Capacity, Range, Resource, total_capacity
 from components.cost import Usage, estimate
 
+from .properties import known
+
 POOL_INPUTS = (
     "desiredSize",
     "instancePatterns",
@@ -49,9 +51,9 @@ def declared(args: StackValidationArgs) -> list[Resource]:
 def _inputs(resource: PolicyResource) -> Mapping[str, Any]:
     if resource.resource_type != NODE_POOL:
         # What is unknown before apply is left to the provider, and its default is what the estimate counts with.
-        return {key: _known(resource.props, key) for key in resource.props}
+        return {key: known(resource.props, key) for key in resource.props}
     # The provider fills in the scaling configuration of a pool of fixed size, so before apply it is unknown.
-    inputs = {key: _known(resource.props, key) for key in COMPUTED_INPUTS}
+    inputs = {key: known(resource.props, key) for key in COMPUTED_INPUTS}
     inputs |= {key: resource.props.get(key) for key in POOL_INPUTS}
     try:
         return {**inputs, "scalingConfig": resource.props.get("scalingConfig")}
@@ -59,13 +61,6 @@ def _inputs(resource: PolicyResource) -> Mapping[str, Any]:
         if inputs["desiredSize"] is None:
             raise
         return inputs
-
-
-def _known(props: Mapping[str, Any], key: str) -> Any:
-    try:
-        return props.get(key)
-    except UnknownValueError:
-        return None
 
 
 def _region(resource: PolicyResource) -> str:

@@ -2,7 +2,7 @@
 
 from pulumi_policy import Policy
 
-from . import hygiene, protection, quotas, storage
+from . import compute, hygiene, protection, quotas, storage
 
 RULES: list[Policy] = [
     quotas.nodes_within_quota,
@@ -17,5 +17,12 @@ RULES: list[Policy] = [
     storage.bucket_not_public,
     storage.bucket_blocks_public_access,
     protection.deletion_protection,
+    compute.nodes_hardened,
+    compute.pool_size_has_one_owner,
+    compute.gpu_sharing_on_gpu_nodes,
+    compute.spot_has_fallback,
+    compute.leaders_not_on_spot,
+    compute.rungs_need_instant_elasticity,
+    compute.serverless_pods_within_limits,
 ]
 """The rules of the pack."""

@@ -5,19 +5,19 @@ The cases are Pulumi programs, recorded and sent through the analyzer that the e
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
 import pulumi_alicloud as alicloud
 import pytest
+from cases import TAGS, Case, given, unknown
+from compute_cases import COMPUTE_CASES
 
 from policies.rules import RULES
 from stacks.preview.findings import run_policies
 from stacks.preview.recording import record
 from support import recorded
 
-TAGS = {"environment": "test", "managed-by": "pulumi"}
 CONFIGS: Mapping[str, Mapping[str, Any]] = {
     "nodes-within-quota": {"maximum": 10},
     "vcpu-within-quota": {"maximum": 80},
@@ -27,18 +27,6 @@ CONFIGS: Mapping[str, Mapping[str, Any]] = {
     "instance-family-allowed": {"families": ["g8i", "gn7i"]},
     "region-allowed": {"regions": ["cn-hangzhou"]},
 }
-
-
-@dataclass(frozen=True)
-class Case:
-    """A rule with three programs; `message` is what the failing one must lead to."""
-
-    rule: str
-    passes: Callable[[], object]
-    fails: Callable[[], object]
-    message: str
-    unknown: Callable[[], object] | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def in_region(region: str = "cn-hangzhou") -> pulumi.ResourceOptions:
@@ -59,16 +47,6 @@ def pool(size: Any = "10", instance_type: Any = "ecs.g8i.2xlarge", scaling: Any 
         )
 
     return program
-
-
-def given(value: Any) -> Any:
-    """A value, or what a function gives: outputs can only be made while a program runs."""
-    return value() if callable(value) else value
-
-
-def unknown() -> pulumi.Output[Any]:
-    """A value that only the cloud can give."""
-    return alicloud.vpc.Network("unknown", cidr_block="10.0.0.0/16", tags=TAGS).id
 
 
 def unknown_size() -> None:
@@ -225,6 +203,7 @@ CASES = [
         bucket(force_destroy=True),
         "Destroying the bucket deletes its objects. Set forceDestroy to false.",
     ),
+    *COMPUTE_CASES,
 ]
 
 
@@ -234,7 +213,7 @@ def _findings(case: Case, program: Callable[[], object]) -> list[tuple[str, str]
     config = {rule.name: {"enforcementLevel": "mandatory", **CONFIGS.get(rule.name, {})}}
     found = run_policies(recorded(program), [rule], config).violations
     # Making a value unknown takes a resource of its own, which is not what the case is about.
-    return [(f.level, f.message) for f in found if not f.resource.endswith("::unknown")]
+    return [(f.level, f.message) for f in found if "::unknown-" not in f.resource]
 
 
 IDS = [f"{case.rule}-{index}" for index, case in enumerate(CASES)]

@@ -1,0 +1,215 @@
+"""Pod templates in Kubernetes manifests of any kind: what their pods ask for, and where they may land.
+
+Ray (clusters, jobs, services), Spark applications, the Kubeflow training jobs and all built-in kinds are understood:
+Spark writes its pods in fields of its own, the others hold a `template`.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .job_classes.args import PodShape, Role
+
+SPARK_KINDS = frozenset({"SparkApplication", "ScheduledSparkApplication"})
+SPARK_OVERHEAD_MIB = 384
+"""Least memory that Spark adds to a JVM's. Source: Spark configuration, spark.kubernetes.memoryOverhead, 3.5."""
+
+SPARK_OVERHEAD = {"Python": 0.4, "R": 0.4}
+"""Share of memory that Spark adds, by type of application; others 0.1. Source: the same page, memoryOverheadFactor."""
+
+BYTES = {
+    "": 1,
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+    "Ti": 2**40,
+}
+SPARK_BYTES = {"": 2**20, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+class UnreadableQuantity(ValueError):
+    """A quantity that is none."""
+
+
+@dataclass(frozen=True)
+class PodTemplate:
+    """One pod template. `path` is where it stands in the manifest; `role` is "" where the kind does not tell.
+
+    node is the manifest's own mapping: for Spark the driver or executor, else the pod template.
+    """
+
+    path: str
+    role: Role | Literal[""]
+    node: dict[str, Any]
+    spark: str = ""
+    """The type of the Spark application, "" for all other kinds."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What holds labels and annotations."""
+        return self.node if self.spark else self.node.get("metadata") or {}
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """What holds tolerations, node selector and affinity."""
+        return self.node if self.spark else self.node.get("spec") or {}
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Labels of the pods."""
+        return self.metadata.get("labels") or {}
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """Annotations of the pods."""
+        return self.metadata.get("annotations") or {}
+
+    @property
+    def requests(self) -> Mapping[str, str]:
+        """What a pod asks for, as Kubernetes writes it: over its containers, requests before limits."""
+        if self.spark:
+            return self._spark_requests()
+        totals: dict[str, float] = {}
+        for container in self.spec.get("containers") or ():
+            resources = container.get("resources") or {}
+            asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+            for name, quantity in asked.items():
+                totals[name] = totals.get(name, 0) + number(quantity)
+        return {name: f"{total:g}" if name != "memory" else str(round(total)) for name, total in totals.items()}
+
+    def _spark_requests(self) -> Mapping[str, str]:
+        memory = number(self.node.get("memory", "1g"), SPARK_BYTES)
+        share = SPARK_OVERHEAD.get(self.spark, 0.1)
+        overhead = self.node.get("memoryOverhead")
+        added = number(overhead, SPARK_BYTES) if overhead else max(share * memory, SPARK_OVERHEAD_MIB * 2**20)
+        cores = self.node.get("coreRequest", self.node.get("cores", 1))
+        asked = {"cpu": f"{number(cores):g}", "memory": str(round(memory + added))}
+        gpu = self.node.get("gpu") or {}
+        return {**asked, **({str(gpu["name"]): str(gpu["quantity"])} if gpu else {})}
+
+    def shape(self) -> PodShape | None:
+        """What a pod asks for, None where it does not say. Raises `UnreadableQuantity`."""
+        asked = self.requests
+        batch_cpu, batch_memory = asked.get("kubernetes.io/batch-cpu"), asked.get("kubernetes.io/batch-memory")
+        vcpu = float(batch_cpu) / 1000 if batch_cpu else float(asked.get("cpu", 0))
+        memory = float(batch_memory or asked.get("memory", 0)) / 2**30
+        if not vcpu or not memory:
+            return None
+        shared, core = asked.get("aliyun.com/gpu-mem"), asked.get("aliyun.com/gpu-core.percentage")
+        return PodShape.model_construct(
+            vcpu=vcpu,
+            memory_gib=round(memory, 3),
+            gpus=int(float(asked.get("nvidia.com/gpu", asked.get("aliyun.com/gpu", 0)))),
+            gpu_memory_gib=int(float(shared)) if shared else None,
+            gpu_core_percent=int(float(core)) if core else None,
+        )
+
+    def tolerates(self, key: str, value: str) -> bool:
+        """Whether pods tolerate a taint of effect NoSchedule."""
+        for toleration in self.spec.get("tolerations") or ():
+            exists = toleration.get("operator", "Equal") == "Exists"
+            same_key = toleration.get("key") == key or (exists and not toleration.get("key"))
+            same_value = exists or toleration.get("value", "") == value
+            if same_key and same_value and toleration.get("effect", "NoSchedule") == "NoSchedule":
+                return True
+        return False
+
+    def node_labels(self) -> Iterator[tuple[str, str]]:
+        """Labels of nodes that the pods ask for, by selector or by required affinity."""
+        yield from (self.spec.get("nodeSelector") or {}).items()
+        required = ((self.spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
+            "requiredDuringSchedulingIgnoredDuringExecution"
+        ) or {}
+        for term in required.get("nodeSelectorTerms") or ():
+            for expression in term.get("matchExpressions") or ():
+                if expression.get("operator") == "In":
+                    yield from ((expression["key"], value) for value in expression.get("values") or ())
+
+
+def number(quantity: object, units: Mapping[str, int] = BYTES) -> float:
+    """A quantity, such as `500m`, `4`, `16Gi` or Spark's `4g`, as a number of its base unit."""
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", str(quantity))
+    if match is None:
+        raise UnreadableQuantity(f"{quantity!r} is not a quantity")
+    amount, unit = float(match[1]), match[2]
+    if units is SPARK_BYTES:
+        unit = unit.lower().removesuffix("b").removesuffix("i")
+    elif unit == "m":
+        return amount / 1000
+    if unit not in units:
+        raise UnreadableQuantity(f"{quantity!r} has an unknown unit")
+    return amount * units[unit]
+
+
+def pod_templates(manifest: Mapping[str, Any]) -> Sequence[PodTemplate]:
+    """The pod templates of one manifest, in its order."""
+    kind = str(manifest.get("kind", ""))
+    if kind == "Pod":
+        return [PodTemplate("", "", dict(manifest))]
+    if kind in SPARK_KINDS:
+        path, spec = "spec", manifest.get("spec") or {}
+        if kind == "ScheduledSparkApplication":
+            path, spec = "spec.template", spec.get("template") or {}
+        language = str(spec.get("type") or "Scala")
+        roles: tuple[tuple[str, Role], ...] = (("driver", "leader"), ("executor", "worker"))
+        return [
+            PodTemplate(f"{path}.{name}", role, spec[name], language)
+            for name, role in roles
+            if isinstance(spec.get(name), dict)
+        ]
+    return list(_templates(manifest.get("spec") or {}, "spec"))
+
+
+def _templates(node: Any, path: str) -> Iterator[PodTemplate]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            below = f"{path}.{key}"
+            spec = value.get("spec") if isinstance(value, dict) else None
+            if key == "template" and isinstance(spec, dict) and "containers" in spec:
+                yield PodTemplate(below, _role(path), value)
+            elif key == "predictor" and isinstance(value, dict) and "containers" in value:
+                # KServe writes the pod's spec in place.
+                yield PodTemplate(below, "service", {"metadata": value, "spec": value})
+            else:
+                yield from _templates(value, below)
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _templates(value, f"{path}[{index}]")
+
+
+def _role(path: str) -> Role | Literal[""]:
+    if path.endswith((".headGroupSpec", ".Launcher")):
+        return "leader"
+    return "worker" if re.search(r"\.workerGroupSpecs\[\d+\]$|\.Worker$", path) else ""
+
+
+def placed(manifest: Mapping[str, Any], placements: Mapping[str, Mapping[str, Any]], label: str) -> dict[str, Any]:
+    """A manifest of which each pod template with a job class has what the class's placement says.
+
+    placements: by class, as `JobClassPlan.placement`; label: the pod label that names the class. What a template says
+    of resources stays; its own labels, annotations and tolerations are kept beside those of the placement.
+    """
+    copy: dict[str, Any] = deepcopy(dict(manifest))
+    for template in pod_templates(copy):
+        placement = placements.get(template.labels.get(label, ""))
+        if placement is None:
+            continue
+        node = template.node if copy.get("kind") != "Pod" else copy
+        metadata = node if template.spark else node.setdefault("metadata", {})
+        spec = node if template.spark else node.setdefault("spec", {})
+        for key in ("labels", "annotations"):
+            if placement[key]:
+                metadata[key] = {**(metadata.get(key) or {}), **placement[key]}
+        if placement["affinity"]:
+            spec["affinity"] = {**(spec.get("affinity") or {}), **placement["affinity"]}
+        own = [t for t in spec.get("tolerations") or () if t not in placement["tolerations"]]
+        if own or placement["tolerations"]:
+            spec["tolerations"] = [*own, *placement["tolerations"]]
+        spec["priorityClassName"] = placement["priorityClassName"]
+    return copy

@@ -1,0 +1,123 @@
+"""`python -m stacks.jobs ENV FILE…`: jobs as an environment places them, if they fit.
+
+Reads Kubernetes manifests whose pod templates carry the label `job-class`, checks that each pod fits a rung of its
+class, and prints the manifests with labels, affinities, tolerations and priority class of the class, for `kubectl apply
+-f -`. Exit codes: 0, 2 where something does not fit or cannot be read.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from components.inputs import InvalidInput, Problem, one_of
+from components.job_classes import Compute, JobClassPlan, plan_job_classes
+from components.job_classes.planning import CLASS_LABEL
+from components.manifests import PodTemplate, UnreadableQuantity, placed, pod_templates
+from components.node_pools import plan_node_pool
+
+from .environment import Environment, compute
+from .loading import InvalidEnvironment, load_environment, read_stack_config
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and give its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m stacks.jobs", description="Place jobs, if they fit.")
+    parser.add_argument("environment")
+    parser.add_argument("file", nargs="+", type=Path)
+    options = parser.parse_args(arguments)
+    files: list[Path] = options.file
+    try:
+        environment = load_environment(options.environment, read_stack_config(options.environment))
+        jobs = {file: _read(file) for file in files}
+    except (InvalidEnvironment, UnreadableManifest) as error:
+        print(error, file=sys.stderr)
+        return 2
+    problems = [(file, problem) for file, manifests in jobs.items() for problem in job_problems(environment, manifests)]
+    if problems:
+        print(
+            f"{len(problems)} problem{'s' if len(problems) > 1 else ''} with {options.environment}\n", file=sys.stderr
+        )
+        for file, problem in problems:
+            print(f"  {problem}\n    {file}", file=sys.stderr)
+        return 2
+    placements = {name: plan.placement for name, plan in plans(environment).items()}
+    output = [placed(manifest, placements, CLASS_LABEL) for manifests in jobs.values() for manifest in manifests]
+    print(yaml.safe_dump_all(output, sort_keys=False, allow_unicode=True), end="")
+    return 0
+
+
+class UnreadableManifest(Exception):
+    """A file that holds no manifests."""
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    try:
+        documents = [document for document in yaml.safe_load_all(file.read_text(encoding="utf-8")) if document]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise UnreadableManifest(f"{file}: not readable as YAML: {reason}") from None
+    if not documents or not all(isinstance(document, dict) and "kind" in document for document in documents):
+        raise UnreadableManifest(f"{file}: holds something else than Kubernetes manifests, each with a kind")
+    return documents
+
+
+def plans(environment: Environment) -> Mapping[str, JobClassPlan]:
+    """The plans of an environment's job classes."""
+    return plan_job_classes(environment.job_classes, _compute(environment), environment.scheduling)
+
+
+def _compute(environment: Environment) -> Compute:
+    pools = {name: plan_node_pool(args, name) for name, args in environment.node_pools.items()}
+    return compute(environment, pools)
+
+
+def job_problems(environment: Environment, manifests: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+    """What keeps jobs from running as their classes say; paths start with kind and name."""
+    templates = [(manifest, template) for manifest in manifests for template in pod_templates(manifest)]
+    if not templates:
+        yield Problem("", None, "holds no pod template")
+    for manifest, template in templates:
+        name = (manifest.get("metadata") or {}).get("name", "")
+        for problem in _template_problems(
+            environment, template, str((manifest.get("metadata") or {}).get("namespace", ""))
+        ):
+            yield problem.under(f"{manifest['kind']}/{name} {template.path}".rstrip())
+
+
+def _template_problems(environment: Environment, template: PodTemplate, namespace: str) -> Iterator[Problem]:
+    classes = environment.job_classes
+    name = template.labels.get(CLASS_LABEL)
+    if name is None:
+        return
+    path = f"labels.{CLASS_LABEL}"
+    if name not in classes:
+        yield Problem(path, name, one_of(name, classes, "one of jobClasses"))
+        return
+    args = classes[name]
+    if template.role == "leader" and args.role == "worker":
+        leaders = ", ".join(sorted(other for other, job in classes.items() if job.role == "leader"))
+        yield Problem(path, name, f"is a class of workers, which may be lost; its end ends the job: use {leaders}")
+    if namespace and namespace not in args.namespaces:
+        yield Problem("namespace", namespace, f"not one of the class's: {', '.join(args.namespaces)}")
+    try:
+        shape = template.shape()
+    except UnreadableQuantity as error:
+        yield Problem("resources", None, str(error))
+        return
+    if shape is None:
+        yield Problem("resources", None, "missing; say how much CPU and memory a pod asks for")
+        return
+    job = args.model_copy(update={"pod": shape, "maximum_pods": 1, "maxima": {}})
+    try:
+        plan_job_classes({name: job}, _compute(environment), environment.scheduling)
+    except InvalidInput as invalid:
+        for problem in invalid.problems:
+            yield Problem("resources", shape.text, problem.message)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
