@@ -114,30 +114,44 @@ def serverless_problems(args: ServerlessArgs, region: str, zones: Sequence[str])
     for index, model in enumerate(args.gpu_models):
         if model not in models:
             problems.append(Problem(f"gpuModels[{index}]", model, one_of(model, models, "a GPU model of ACS")))
-    used = {args.provider, *(profile.provider for profile in args.profiles.values())}
+    if len(set(args.gpu_models)) < len(args.gpu_models):
+        problems.append(Problem("gpuModels", list(args.gpu_models), "names one twice"))
+    for key, value in (("gpuModels", list(args.gpu_models)), ("imageCache", args.image_cache)):
+        if value and args.provider != "acs":
+            problems.append(Problem(key, value, "is for ACS pods; needs provider: acs"))
     if not args.maximum_pods:
-        used = set()
         for key, value in (("profiles", args.profiles), ("imageCaches", args.image_caches)):
             if value:
                 problems.append(Problem(key, sorted(value), "need maximumPods above 0: there are no serverless pods"))
-    regions = offers["acs"].regions
-    if "acs" in used and region in catalog.regions() and region not in regions:
-        problems.append(Problem("provider", "acs", f"ACS is not open in {region}; open: {', '.join(sorted(regions))}"))
-    known = [zone for zone in zones if any(other.startswith(f"{region}-") for other in offers["eci"].zones)]
-    closed = [zone for zone in known if zone not in offers["eci"].zones]
-    if "eci" in used and closed:
-        problems.append(Problem("provider", "eci", f"ECI is not offered in {', '.join(closed)}"))
+    else:
+        problems += _place_problems("provider", args.provider, region, zones)
     for name, profile in args.profiles.items():
         path = f"profiles.{name}"
         if not profile.namespace_labels and not profile.pod_labels:
             message = "matches every pod of the cluster; give namespaceLabels or podLabels"
             problems.append(Problem(path, None, message))
+        if args.maximum_pods and profile.provider != args.provider:
+            problems += _place_problems(f"{path}.provider", profile.provider, region, zones)
         if profile.provider == "eci" and profile.compute_class != "general-purpose":
             problems.append(Problem(f"{path}.computeClass", profile.compute_class, "ECI has only general-purpose"))
-        if profile.compute_class == "gpu" and not args.gpu_models:
+        elif profile.compute_class == "gpu" and not args.gpu_models:
             message = "ACS GPU pods need an invitation; name its models under gpuModels"
             problems.append(Problem(f"{path}.computeClass", profile.compute_class, message))
     return problems
+
+
+def _place_problems(path: str, provider: Provider, region: str, zones: Sequence[str]) -> list[Problem]:
+    """Whether a provider is offered in a region and its zones, as far as sources tell."""
+    offer = catalog.serverless()[provider]
+    if offer.regions and region in catalog.regions() and region not in offer.regions:
+        names = ", ".join(sorted(offer.regions))
+        return [Problem(path, provider, f"{provider.upper()} is not open in {region}; open: {names}")]
+    sourced = sorted(zone for zone in offer.zones if zone.startswith(f"{region}-"))
+    closed = [zone for zone in zones if sourced and zone not in sourced]
+    if not closed:
+        return []
+    message = f"{provider.upper()} is not offered in {', '.join(closed)}; use zones out of {', '.join(sourced)}"
+    return [Problem(path, provider, message)]
 
 
 def profile_selectors(profiles: Mapping[str, ServerlessProfile]) -> list[dict[str, Any]]:

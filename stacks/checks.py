@@ -10,7 +10,7 @@ from components.cluster import cluster_problems
 from components.colocation import colocation_problems
 from components.encryption import encryption_problems
 from components.inputs import InvalidInput, Problem, one_of, parse_cidr
-from components.job_classes import plan_job_classes
+from components.job_classes import order_problems, plan_job_classes
 from components.network import Role, plan_network
 from components.node_pools import NodePoolPlan, autoscaler_problems, plan_node_pool
 from components.platform import plan_systems
@@ -127,10 +127,13 @@ def _pool_problems(environment: Environment) -> Iterator[Problem]:
         ("serverless.maximumPods", environment.serverless.maximum_pods, "virtual-node"),
         ("colocation.enabled", environment.colocation.enabled, "koordinator"),
         *((f"nodePools.{name}.erdma", pool.erdma, "erdma") for name, pool in environment.node_pools.items()),
-        *((f"nodePools.{name}.autoRepair", p.auto_repair, NODE_PROBLEMS) for name, p in environment.node_pools.items()),
     ):
         if value and not _runs(environment, system):
-            yield Problem(path, value, f"needs the system {system}")
+            yield Problem(path, value, f"needs the system {system}: add systems.{system}: {{}}")
+    repaired = [name for name, pool in environment.node_pools.items() if pool.auto_repair]
+    if repaired and not _runs(environment, NODE_PROBLEMS):
+        message = f"is needed by autoRepair of {', '.join(repaired)}; add it, or set autoRepair: false there"
+        yield Problem(f"systems.{NODE_PROBLEMS}", None, message)
 
 
 def _compute_problems(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Iterator[Problem]:
@@ -145,13 +148,30 @@ def _compute_problems(environment: Environment, pools: Mapping[str, NodePoolPlan
     for section, problems in sections.items():
         for problem in problems:
             yield problem.under(section)
-    if environment.colocation.enabled and not environment.cluster.spec.startswith("ack.pro"):
-        yield Problem("colocation.enabled", True, f"needs a Pro specification, not {environment.cluster.spec}")
+    if not environment.cluster.spec.startswith("ack.pro"):
+        yield from _basic_problems(environment)
     if pools.keys() == environment.node_pools.keys():  # Else the classes would seem to fit nowhere.
-        classes = environment.job_classes
-        yield from _caught(
-            "jobClasses", lambda: plan_job_classes(classes, compute(environment, pools), environment.scheduling)
-        )
+        placed_on = compute(environment, pools)
+        try:
+            plans = plan_job_classes(environment.job_classes, placed_on, environment.scheduling)
+        except InvalidInput as invalid:
+            yield from (problem.under("jobClasses") for problem in invalid.problems)
+        else:
+            yield from order_problems(plans, placed_on)
+    hours = environment.scheduling.off_peak
+    if hours.start == hours.end:
+        yield Problem("scheduling.offPeak.end", hours.end, "is the start, so the hours are none; give another time")
+
+
+def _basic_problems(environment: Environment) -> Iterator[Problem]:
+    shared = [name for name, pool in environment.node_pools.items() if pool.gpu.schedule != "default"]
+    for needs, what in (
+        (environment.colocation.enabled, "colocation"),
+        (environment.serverless.maximum_pods, "serverless overflow (serverless.maximumPods)"),
+        (shared, f"sharing GPUs in {', '.join(shared)}"),
+    ):
+        if needs:
+            yield Problem("cluster.spec", environment.cluster.spec, f"{what} needs a Pro specification")
 
 
 def _runs(environment: Environment, system: str) -> bool:
@@ -224,7 +244,9 @@ def _quota_problems(environment: Environment, pools: Mapping[str, NodePoolPlan])
     quotas = environment.quotas
 
     def least(amount: Callable[[catalog.InstanceType], float]) -> int:
-        return math.ceil(sum(plan.minimum * min(map(amount, plan.instance_types)) for plan in pools.values()))
+        return math.ceil(
+            sum(plan.minimum * min(map(amount, plan.instance_types), default=0) for plan in pools.values())
+        )
 
     needs = {
         "nodes": (quotas.nodes, sum(plan.minimum for plan in pools.values())),

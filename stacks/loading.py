@@ -134,7 +134,7 @@ def load_environment(stack: str, config: StackConfig) -> Environment:
     if not incomplete:
         problems += map(placed, _idle_nulls(own.data, below.data, ""))
     for problem in () if incomplete else check(environment, stack):
-        if not any(_related(problem.path, path) for path in pruned):
+        if not any(_related(problem.path, path) for path in pruned) and not _follows(problem.path, pruned):
             problems.append(placed(problem))
     if problems:
         raise InvalidEnvironment(stack, problems)
@@ -281,6 +281,8 @@ def _neutral(schema: Mapping[str, Any]) -> Any:
     if "enum" in schema or "const" in schema:
         return None
     if schema.get("type") in ("integer", "number"):
+        if "exclusiveMinimum" in schema and "exclusiveMaximum" in schema:
+            return (schema["exclusiveMinimum"] + schema["exclusiveMaximum"]) / 2
         return schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
     return "" if schema.get("type") == "string" and "pattern" not in schema else None
 
@@ -292,10 +294,21 @@ def _path(location: Iterable[str | int]) -> str:
     return path
 
 
+def _follows(path: str, pruned: Iterable[str]) -> bool:
+    """Whether a problem of a job class may follow from a bad value of what it is placed on, or of its own."""
+    if not path.startswith("jobClasses."):
+        return False
+    own = ".".join(path.split(".")[:2])
+    return any(re.split(r"[.\[]", bad)[0] in PLACED_ON or _related(own, bad) for bad in pruned)
+
+
 def _related(one: str, other: str) -> bool:
     short, long = sorted((one, other), key=len)
     return long == short or long.startswith((f"{short}.", f"{short}["))
 
+
+PLACED_ON = ("nodePools", "serverless", "colocation", "scheduling", "autoscaler", "cluster")
+"""Sections on which it depends where job classes fit."""
 
 _EXPECTED = {
     "bool_type": "must be true or false",
@@ -323,7 +336,8 @@ def _message(error: ErrorDetails, location: Sequence[str | int]) -> str:
         return _EXPECTED[kind]
     if kind in ("too_long", "too_short"):
         bound = "at most {max_length}" if kind == "too_long" else "at least {min_length}"
-        return f"must have {bound} entries, not {len(error['input'])}".format(**error.get("ctx", {}))
+        entries = "entry" if 1 in error.get("ctx", {}).values() else "entries"
+        return f"must have {bound} {entries}, not {len(error['input'])}".format(**error.get("ctx", {}))
     if kind == "string_pattern_mismatch":
         pattern = error.get("ctx", {}).get("pattern")
         if "[key]" in error["loc"]:
@@ -339,14 +353,15 @@ def _schema_at(location: Sequence[str | int]) -> Mapping[str, Any]:
     schema: dict[str, Any] = root
     for part in [*location, None]:
         if "anyOf" in schema:
-            schema = next(option for option in schema["anyOf"] if option.get("type") != "null")
+            meaning = {"description": schema["description"]} if "description" in schema else {}
+            schema = {**next(option for option in schema["anyOf"] if option.get("type") != "null"), **meaning}
         while "$ref" in schema or "allOf" in schema:
             reference = schema["$ref"] if "$ref" in schema else schema["allOf"][0]["$ref"]
             schema = root["$defs"][reference.rsplit("/", 1)[1]]
         if part is None:
             break
         if isinstance(part, int):
-            schema = schema.get("items", {})
+            schema = {**{key: schema[key] for key in ("description",) if key in schema}, **schema.get("items", {})}
         elif part in schema.get("properties", {}):
             schema = schema["properties"][part]
         else:

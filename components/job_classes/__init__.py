@@ -6,7 +6,7 @@
 from .args import JobClassArgs, OffPeak, PodShape, SchedulingArgs, ServerlessRung
 from .component import JobClasses
 from .fit import Fit
-from .planning import Compute, JobClassPlan, Rung, plan_job_classes
+from .planning import Compute, JobClassPlan, Rung, order_problems, plan_job_classes
 
 __all__ = [
     "Compute",
@@ -19,5 +19,6 @@ __all__ = [
     "Rung",
     "SchedulingArgs",
     "ServerlessRung",
+    "order_problems",
     "plan_job_classes",
 ]

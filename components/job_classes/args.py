@@ -121,6 +121,17 @@ class JobClassArgs(Args):
     priority: Priority | None = None
     """Scheduling priority. None: `high` for leaders and services, `normal` for workers, `low` where colocated."""
 
+    @property
+    def needs(self) -> str:
+        """The pod's shape and whatever else keeps it from some nodes, in words."""
+        parts = [self.pod.text]
+        if self.architectures != ("amd64",):
+            parts.append(" or ".join(self.architectures))
+        if self.gpu_models:
+            parts.append(" or ".join(self.gpu_models))
+        parts += [name for name, needed in (("linked GPUs", self.gpu_topology), ("eRDMA", self.erdma)) if needed]
+        return ", ".join(parts)
+
 
 class SchedulingArgs(Args):
     """What all job classes share."""

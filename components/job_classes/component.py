@@ -7,8 +7,9 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from ..inputs import require_valid
 from .args import JobClassArgs, SchedulingArgs
-from .planning import PRIORITIES, Compute, JobClassPlan, plan_job_classes
+from .planning import PRIORITIES, Compute, JobClassPlan, order_problems, plan_job_classes
 
 SWITCH = "job-class-switch"
 """Name of the service account and role with which staggered classes are switched."""
@@ -53,6 +54,7 @@ class JobClasses(pulumi.ComponentResource):
         """
         scheduling = scheduling or SchedulingArgs()
         self.plans = plans = plan_job_classes(classes, compute, scheduling)
+        require_valid(order_problems(plans, compute))
         super().__init__("ack-ai-blueprint:job_classes:JobClasses", resource_name, None, opts)
         self._deleted_with = deleted_with
         child = pulumi.ResourceOptions(parent=self, deleted_with=deleted_with)

@@ -60,18 +60,20 @@ def fit_pool(
         # Lingjun machine types are not in the catalog; the pod is taken to need a node of its own.
         return Fit(types=("a Lingjun node",), per_node=Range(1, 1))
     held: list[tuple[InstanceType, int]] = []
-    reasons: list[str] = []
+    reasons: dict[str, list[str]] = {}
     for node in plan.allocatable:
+        name = node.instance_type.name
         if job.gpu_models and (node.instance_type.gpu is None or node.instance_type.gpu.model not in job.gpu_models):
-            reasons.append(f"{node.instance_type.name} has no {' or '.join(job.gpu_models)}")
+            model = node.instance_type.gpu.model if node.instance_type.gpu else None
+            reasons.setdefault(f"{model or 'GPUs of no name'}, not {' or '.join(job.gpu_models)}", []).append(name)
             continue
         count, reason = pods_on(node, job.pod, reclaim)
         if count:
             held.append((node.instance_type, count))
         else:
-            reasons.append(f"{node.instance_type.name} {reason}")
+            reasons.setdefault(reason, []).append(name)
     if not held:
-        return Fit(problem="; ".join(reasons))
+        return Fit(problem="; ".join(f"{reason} ({', '.join(names)})" for reason, names in reasons.items()))
     prices = [book.find(instance_type.name, region) for instance_type, _ in held]
     counts = [count for _, count in held]
     known = [price for price in prices if price is not None]
@@ -93,19 +95,26 @@ def fit_pool(
 def _pool_problem(job: JobClassArgs, args: NodePoolArgs, plan: NodePoolPlan) -> str:
     pod = job.pod
     schedule = args.gpu.schedule if args.kind == "gpu" else "default"
+    shared = schedule in SHARED_MEMORY_SCHEDULES
+    if (pod.gpus or pod.gpu_memory_gib is not None) and args.kind not in ("gpu", "lingjun"):
+        return f"is of kind {args.kind} and has no GPUs"
     if plan.architecture not in job.architectures:
         return f"its nodes are {plan.architecture}, the class is built for {', '.join(job.architectures)}"
     if job.erdma and not args.erdma:
         return "its nodes have no eRDMA (erdma: true)"
-    if pod.gpu_memory_gib is None and schedule in SHARED_MEMORY_SCHEDULES:
+    if pod.gpus and shared:
         return f"its GPUs are shared by memory (gpu.schedule: {schedule}); ask for gpuMemoryGib"
-    if pod.gpu_memory_gib is not None and schedule not in SHARED_MEMORY_SCHEDULES:
+    if pod.gpu_memory_gib is not None and not shared:
         return "its GPUs are not shared; set gpu.schedule to cgpu, core_mem, share or mps"
-    if (pod.gpu_core_percent is not None) != (schedule == "core_mem") and pod.gpu_memory_gib is not None:
-        # Jobs by memory and jobs by memory and compute cannot share a node (ACK page on cGPU, 2026-03-26).
-        return "gpu.schedule: core_mem and gpuCorePercent go together"
-    if pod.gpus and job.gpu_topology != (schedule == "topology"):
-        return "gpuTopology and gpu.schedule: topology go together"
+    # Jobs by memory and jobs by memory and compute cannot share a node (ACK page on cGPU, 2026-03-26).
+    if shared and pod.gpu_memory_gib is not None and pod.gpu_core_percent is None and schedule == "core_mem":
+        return "its GPUs are shared by memory and compute (gpu.schedule: core_mem); give gpuCorePercent"
+    if pod.gpu_core_percent is not None and schedule != "core_mem":
+        return f"its GPUs are shared by memory alone (gpu.schedule: {schedule}); leave gpuCorePercent out"
+    if pod.gpus and job.gpu_topology and schedule != "topology":
+        return "its GPUs are not chosen by how they are linked; set gpu.schedule: topology, or leave gpuTopology out"
+    if pod.gpus and not job.gpu_topology and schedule == "topology":
+        return "its GPUs are chosen by how they are linked (gpu.schedule: topology); set gpuTopology"
     if job.colocated and args.kubelet.cpu_manager_policy == "static":
         return "its CPUs are bound (kubelet.cpuManagerPolicy: static), which colocation is not to be mixed with"
     return ""
@@ -116,20 +125,21 @@ def pods_on(node: Allocatable, pod: PodShape, reclaim: tuple[float, float] | Non
     cpu_share, memory_share = reclaim or (1, 1)
     vcpu, memory = node.vcpu * cpu_share, node.memory_gib * memory_share
     # A hair of tolerance, so that a sum of decimal fractions counts as what it is meant to be.
+    whom = "best-effort pods" if reclaim else "pods"
     limits = {
-        f"gives {vcpu:g} vCPU": math.floor(vcpu / pod.vcpu + 1e-9),
-        f"gives {memory:g} GiB": math.floor(memory / pod.memory_gib + 1e-9),
+        f"{vcpu:.2f} vCPU for {whom}": math.floor(vcpu / pod.vcpu + 1e-9),
+        f"{memory:.1f} GiB for {whom}": math.floor(memory / pod.memory_gib + 1e-9),
     }
     if node.pods is not None:
-        limits[f"takes {node.pods} pods"] = node.pods
+        limits[f"{node.pods} pods a node"] = node.pods
     if pod.gpus:
-        limits[f"has {node.gpus} GPUs"] = node.gpus // pod.gpus
+        limits[f"{node.gpus} GPUs a node"] = node.gpus // pod.gpus
     if pod.gpu_memory_gib is not None:
         visible = math.floor(node.gpu_memory_gib * VISIBLE_GPU_MEMORY)
         each = min(visible // pod.gpu_memory_gib, PODS_PER_SHARED_GPU)
         if pod.gpu_core_percent is not None:
             each = min(each, 100 // pod.gpu_core_percent)
-        limits[f"has {visible} GiB a GPU to share"] = node.gpus * each
+        limits[f"{visible} GiB a GPU to share, of {node.gpu_memory_gib}"] = node.gpus * each
     count = min(limits.values())
     return count, "" if count else ", ".join(reason for reason, limit in limits.items() if not limit)
 
@@ -192,7 +202,7 @@ def _serverless_problem(job: JobClassArgs, args: ServerlessArgs) -> str:
             return f"ACS GPU pods need an invitation; {model} is not under serverless.gpuModels"
         if job.gpu_models and model not in job.gpu_models:
             return f"{model} is not among the class's gpuModels"
-        gpu = catalog.serverless()["acs"].gpus[model]
+        gpu = catalog.serverless()["acs"].gpus[model]  # Checked with the class.
         if pod.gpus not in gpu.counts or pod.vcpu > gpu.vcpu or pod.memory_gib > gpu.memory_gib:
             counts = ", ".join(map(str, gpu.counts))
             return f"{model} pods have {counts} GPUs, up to {gpu.vcpu} vCPU and {gpu.memory_gib} GiB"

@@ -12,7 +12,7 @@ from ..inputs import InvalidInput, Problem, one_of
 from ..node_pools import NodePoolArgs, NodePoolPlan, Taint
 from ..node_pools.planning import MEMORY_INTENSIVE_GIB_PER_VCPU
 from ..serverless import ComputeQos, ServerlessArgs, pod_annotations, pod_labels
-from .args import JobClassArgs, Priority, SchedulingArgs, Strategy
+from .args import JobClassArgs, PodShape, Priority, SchedulingArgs, Strategy
 from .fit import Fit, fit_pool, fit_serverless
 
 CLASS_LABEL = "job-class"
@@ -92,11 +92,6 @@ class JobClassPlan:
     resource_policy: Mapping[str, Any] | None
     off_peak_policy: Mapping[str, Any] | None
 
-    @property
-    def pods(self) -> int:
-        """Pods of the class that find a place, up to its maximum."""
-        return min(self.args.maximum_pods, sum(rung.pods for rung in self.rungs))
-
 
 @dataclass(frozen=True)
 class Compute:
@@ -135,6 +130,28 @@ def plan_job_classes(
     return plans
 
 
+def order_problems(plans: Mapping[str, JobClassPlan], compute: Compute) -> list[Problem]:
+    """What keeps a cluster from honouring the order of rungs; paths are those of an environment."""
+    ordered = {name: plan for name, plan in plans.items() if plan.resource_policy or plan.off_peak_policy}
+    problems: list[Problem] = []
+    what = "have an order of rungs, a ResourcePolicy, which"
+    if ordered and not compute.cluster_spec.startswith("ack.pro"):
+        message = f"the job classes {', '.join(ordered)} {what} needs a Pro specification, such as ack.pro.small"
+        problems.append(Problem("cluster.spec", compute.cluster_spec, message))
+    scaled = [
+        name
+        for name, plan in ordered.items()
+        if any(rung.pool and compute.pools[rung.pool][0].autoscaling for rung in (*plan.rungs, *plan.off_peak_rungs))
+    ]
+    if scaled and compute.scaler != "goatscaler":
+        message = (
+            f"the job classes {', '.join(scaled)} {what} cluster-autoscaler does not honour: "
+            "it may scale the wrong pool; use goatscaler"
+        )
+        problems.append(Problem("autoscaler.scaler", compute.scaler, message))
+    return problems
+
+
 def _class_problems(args: JobClassArgs, compute: Compute) -> Iterator[Problem]:
     pod = args.pod
     if pod.gpus and pod.gpu_memory_gib is not None:
@@ -143,65 +160,113 @@ def _class_problems(args: JobClassArgs, compute: Compute) -> Iterator[Problem]:
         yield Problem("pod.gpuCorePercent", pod.gpu_core_percent, "needs gpuMemoryGib")
     if args.gpu_topology and not pod.gpus:
         yield Problem("gpuTopology", True, "needs pods with whole GPUs")
-    for index, name in enumerate(args.pools or ()):
-        if name not in compute.pools:
-            yield Problem(f"pools[{index}]", name, one_of(name, compute.pools, "one of nodePools"))
-        elif args.role == "leader" and compute.pools[name][0].spot is not None:
-            message = "is a spot pool: a leader (Ray head, Spark driver) is never on spot, for its end ends the job"
-            yield Problem(f"pools[{index}]", name, message)
     if args.role == "leader" and args.strategy == "cheapest":
         message = "starts on spot: a leader (Ray head, Spark driver) never does; use reliable, elastic or staggered"
         yield Problem("strategy", args.strategy, message)
+    models = {t.gpu.model for t in catalog.instance_types().values() if t.gpu and t.gpu.model}
+    models |= catalog.serverless()["acs"].gpus.keys()
+    for index, model in enumerate(args.gpu_models):
+        if model not in models:
+            yield Problem(f"gpuModels[{index}]", model, one_of(model, models, "a GPU model of the catalog"))
+    yield from _pools_problems(args, compute)
+    yield from _serverless_problems(args, compute)
     if args.colocated:
         if not compute.colocation.enabled:
-            yield Problem("colocated", True, "needs colocation.enabled")
+            yield Problem("colocated", True, "needs colocation.enabled: true")
         if args.role != "worker" or args.strategy != "reliable":
-            yield Problem("colocated", True, "only for role worker and strategy reliable: it has no other rung")
+            message = f"only for role worker and strategy reliable, not {args.role} and {args.strategy}"
+            yield Problem("colocated", True, message)
         if pod.gpus or pod.gpu_memory_gib is not None:
             yield Problem("colocated", True, "reclaims CPU and memory only, no GPUs")
     for key, maximum in args.maxima.items():
-        pool = compute.pools.get(key)
-        if key != "serverless" and pool is None:
-            yield Problem(f"maxima.{key}", maximum, one_of(key, ["serverless", *compute.pools], "a rung"))
-        elif pool is not None and pool[0].autoscaling is not None:
-            # The scaler would start nodes that the unit then leaves empty.
-            message = "is autoscaled, and a ResourcePolicy must not cap such a pool; lower autoscaling.maximum"
-            yield Problem(f"maxima.{key}", maximum, message)
-        elif key == "serverless" and maximum > compute.serverless.maximum_pods:
-            message = (
-                f"above serverless.maximumPods = {compute.serverless.maximum_pods:,}, for which there are addresses"
-            )
-            yield Problem(f"maxima.{key}", maximum, message)
-    if len(set(args.namespaces)) < len(args.namespaces):
-        yield Problem("namespaces", list(args.namespaces), "names one twice")
+        yield from _maximum_problems(args, compute, key, maximum)
+    doubled = sorted({name for name in args.namespaces if args.namespaces.count(name) > 1})
+    if doubled:
+        yield Problem("namespaces", list(args.namespaces), f"names {', '.join(doubled)} twice")
+
+
+def _pools_problems(args: JobClassArgs, compute: Compute) -> Iterator[Problem]:
+    kinds = {kind for kind, _ in (*ORDERS[args.strategy], *(ORDERS["elastic"] if args.strategy == "staggered" else ()))}
+    for index, name in enumerate(args.pools or ()):
+        path = f"pools[{index}]"
+        if name not in compute.pools:
+            yield Problem(path, name, one_of(name, compute.pools, "one of nodePools"))
+            continue
+        pool = compute.pools[name][0]
+        if args.pools and name in args.pools[:index]:
+            yield Problem(path, name, "stands twice; name each pool once")
+        if pool.kind in ("system", "cache"):
+            yield Problem(path, name, f"is of kind {pool.kind}, whose nodes are not for jobs")
+        if pool.spot is not None and args.role == "leader":
+            message = "is a spot pool: a leader (Ray head, Spark driver) is never on spot, for its end ends the job"
+            yield Problem(path, name, message)
+        elif pool.spot is not None and "spot" not in kinds:
+            yield Problem(path, name, f"is a spot pool, which strategy {args.strategy} does not use; elastic does")
+
+
+def _serverless_problems(args: JobClassArgs, compute: Compute) -> Iterator[Problem]:
+    rung = args.serverless
+    models = catalog.serverless()["acs"].gpus
+    if rung.gpu_model is not None and rung.gpu_model not in models:
+        yield Problem("serverless.gpuModel", rung.gpu_model, one_of(rung.gpu_model, models, "a GPU model of ACS"))
+    if rung.gpu_model is not None and rung.compute_class != "gpu":
+        yield Problem("serverless.gpuModel", rung.gpu_model, "needs serverless.computeClass: gpu")
+    if rung.compute_class == "gpu" and (rung.gpu_model is None or not args.pod.gpus):
+        yield Problem("serverless.computeClass", "gpu", "needs serverless.gpuModel, and pods with whole GPUs")
+    if rung.compute_class != "general-purpose" and compute.serverless.provider == "eci":
+        yield Problem("serverless.computeClass", rung.compute_class, "ECI has only general-purpose")
+
+
+def _maximum_problems(args: JobClassArgs, compute: Compute, key: str, maximum: int) -> Iterator[Problem]:
+    path = f"maxima.{key}"
+    if key != "serverless" and key not in compute.pools:
+        yield Problem(path, maximum, one_of(key, ["serverless", *compute.pools], "a rung"))
+    elif key == "serverless" and maximum > compute.serverless.maximum_pods:
+        message = f"above serverless.maximumPods = {compute.serverless.maximum_pods:,}, for which there are addresses"
+        yield Problem(path, maximum, message)
+    elif key in compute.pools and compute.pools[key][0].autoscaling is not None:
+        # The scaler would start nodes that the unit then leaves empty.
+        message = f"pool {key} is autoscaled, and a ResourcePolicy must not cap such a pool; lower autoscaling.maximum"
+        yield Problem(path, maximum, message)
 
 
 def _plan_problems(plan: JobClassPlan, compute: Compute) -> Iterator[Problem]:
     args = plan.args
-    every = [plan.rungs, *([plan.off_peak_rungs] if args.strategy == "staggered" else [])]
-    if not all(every):
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in plan.rejected.items()) or "no pool of its kind"
-        yield Problem("pod", args.pod.text, f"fits nowhere with strategy {args.strategy}. {reasons}")
-        return
-    held = min(sum(rung.pods for rung in rungs) for rungs in every)
-    if args.maximum_pods > held:
-        message = f"its rungs hold {held:,} at most; lower it, or give it pools or serverless pods"
-        yield Problem("maximumPods", args.maximum_pods, message)
-    spot = [rung for rung in plan.rungs if rung.kind == "spot"]
-    bare = [rung.pool for rung in spot if not _falls_back(compute.pools[rung.pool][0])]
-    if bare and len(spot) == len(plan.rungs):
-        message = f"runs on spot alone ({', '.join(bare)}); set spot.onDemandFallback, or let it have another rung"
-        yield Problem("strategy", args.strategy, message)
-    if plan.resource_policy is None and plan.off_peak_policy is None:
-        return
-    what = "its order of rungs is a ResourcePolicy, which"
-    if not compute.cluster_spec.startswith("ack.pro"):
-        yield Problem("strategy", args.strategy, f"{what} needs a Pro specification, not {compute.cluster_spec}")
-    if compute.scaler != "goatscaler" and any(
-        rung.pool and compute.pools[rung.pool][0].autoscaling for rungs in every for rung in rungs
-    ):
-        message = "cluster-autoscaler does not honour: it may scale the wrong pool; use autoscaler.scaler = goatscaler"
-        yield Problem("strategy", args.strategy, f"{what} {message}")
+    rejected = "; ".join(f"{name}: {reason}" for name, reason in plan.rejected.items())
+    ladders = {"": plan.rungs}
+    if args.strategy == "staggered":
+        ladders = {" by day (serverless pods)": plan.rungs, " off peak": plan.off_peak_rungs}
+    for when, rungs in ladders.items():
+        if not rungs:
+            none = f"there is no pool of kind {' or '.join(_kinds(args.pod))} to try"
+            yield Problem("pod", args.needs, f"fits nowhere with strategy {args.strategy}{when}. {rejected or none}")
+            return
+    names = {rung.name for rungs in ladders.values() for rung in rungs} | {rung.pool for rung in plan.rungs}
+    for key, maximum in args.maxima.items():
+        serverless = any(rung.kind == "serverless" for rungs in ladders.values() for rung in rungs)
+        if not (serverless if key == "serverless" else key in names):
+            yield Problem(f"maxima.{key}", maximum, "is not one of the class's rungs; remove it")
+    for when, rungs in ladders.items():
+        held = sum(_held_by(rungs).values())
+        if args.maximum_pods > held:
+            parts = " + ".join(f"{name} {pods:,}" for name, pods in _held_by(rungs).items())
+            not_used = f" Not used: {rejected}." if rejected else ""
+            message = f"its rungs hold {held:,} at most{when} ({parts}); lower it, or let pools grow.{not_used}"
+            yield Problem("maximumPods", args.maximum_pods, message)
+            break
+    bare = [rung.pool for rung in plan.rungs if rung.kind == "spot" and not _falls_back(compute.pools[rung.pool][0])]
+    if bare and all(rung.kind == "spot" for rung in plan.rungs):
+        remedy = f"set nodePools.{bare[0]}.spot.onDemandFallback: true, or let the class have another rung"
+        yield Problem("strategy", args.strategy, f"runs on spot alone, without a fallback: {remedy}")
+
+
+def _held_by(rungs: Sequence[Rung]) -> Mapping[str, int]:
+    """Pods that rungs hold, by name: best-effort and other serverless pods share the addresses."""
+    held: dict[str, int] = {}
+    for rung in rungs:
+        name = rung.pool or "serverless"
+        held[name] = max(held.get(name, 0), rung.pods)
+    return held
 
 
 def _falls_back(pool: NodePoolArgs) -> bool:
@@ -245,7 +310,7 @@ def _rungs(args: JobClassArgs, compute: Compute, order: Sequence[Step]) -> tuple
             elif rung.pods:
                 rungs.append(rung)
             else:
-                rejected[rung.name] = "has no nodes"
+                rejected[rung.name] = "its size is 0"
     if args.strategy == "cheapest":
         rungs.sort(key=lambda rung: _marginal_price(rung, compute))
     return rungs, rejected
@@ -260,15 +325,16 @@ def _marginal_price(rung: Rung, compute: Compute) -> float:
     return rung.fit.price.minimum * (SPOT_RATIO if rung.kind == "spot" else 1)
 
 
+def _kinds(pod: PodShape) -> list[str]:
+    """Kinds of pools that fit a pod, the best first."""
+    if pod.gpus or pod.gpu_memory_gib is not None:
+        return ["gpu", "lingjun"]
+    return ["memory", "cpu"] if pod.memory_gib / pod.vcpu >= MEMORY_INTENSIVE_GIB_PER_VCPU else ["cpu"]
+
+
 def _candidates(args: JobClassArgs, compute: Compute, kind: RungKind) -> list[str]:
     """The pools to try: the best kind first, and of one kind those of fixed size first, as they are paid anyway."""
-    pod = args.pod
-    if pod.gpus or pod.gpu_memory_gib is not None:
-        kinds = ["gpu", "lingjun"]
-    elif pod.memory_gib / pod.vcpu >= MEMORY_INTENSIVE_GIB_PER_VCPU:
-        kinds = ["memory", "cpu"]
-    else:
-        kinds = ["cpu"]
+    kinds = _kinds(args.pod)
     pools = {
         name: pool
         for name, (pool, _) in compute.pools.items()

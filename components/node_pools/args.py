@@ -12,12 +12,18 @@ MAXIMUM_POOL_SIZE = 1_000
 
 LABEL_KEY = r"^([a-z0-9]([a-z0-9.-]*[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$"
 LABEL_VALUE = r"^([A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?$"
-QUANTITY = r"^[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi|%)?$"
+CORES = r"^[0-9]+(\.[0-9]+)?m?$"
+BYTES = r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi)$"
 
 Kind = Literal["system", "cpu", "memory", "gpu", "cache", "lingjun"]
 LabelKey = Annotated[str, Field(pattern=LABEL_KEY)]
 LabelValue = Annotated[str, Field(pattern=LABEL_VALUE)]
-Quantity = Annotated[str, Field(pattern=QUANTITY)]
+Cores = Annotated[str, Field(pattern=CORES, description="An amount of CPU, such as 500m or 2.")]
+Threshold = Annotated[
+    str,
+    Field(pattern=r"^[0-9]+(\.[0-9]+)?(Ki|Mi|Gi|%)$", description="An amount, such as 500Mi, or a share, such as 10%."),
+]
+Bytes = Annotated[str, Field(pattern=BYTES, description="An amount of memory or storage, such as 2Gi or 500Mi.")]
 
 
 class AutoscalerArgs(Args):
@@ -33,7 +39,7 @@ class AutoscalerArgs(Args):
     has only `least-waste`."""
 
     priorities: Mapping[str, Annotated[int, Field(ge=1)]] = {}
-    """With `expander: priority`: the priority of each autoscaled pool by its name, the highest first."""
+    """With `expander: priority`: the priority of every autoscaled pool by its name, the highest first."""
 
     utilization_threshold: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Share of requested resources under which a node may be removed."""
@@ -139,7 +145,21 @@ class GpuArgs(Args):
     """Whether shared GPUs are filled one by one, or evenly. None: ACK's default. Only with a sharing mode."""
 
     driver_version: Annotated[str, Field(pattern=r"^\d+(\.\d+){1,2}$")] | None = None
-    """Version of the NVIDIA driver, as the label `ack.aliyun.com/nvidia-driver-version`. None: ACK's default."""
+    """Version of the NVIDIA driver, such as `550.144.03`, as the label
+    `ack.aliyun.com/nvidia-driver-version`. None: ACK's default."""
+
+
+class Reserved(Args):
+    """Resources of a node that pods cannot have. None: not set."""
+
+    cpu: Cores | None = None
+    """CPU, such as `500m`."""
+
+    memory: Bytes | None = None
+    """Memory, such as `2Gi`."""
+
+    ephemeral_storage: Bytes | None = None
+    """Storage of the system disk, such as `10Gi`."""
 
 
 class KubeletArgs(Args):
@@ -152,13 +172,13 @@ class KubeletArgs(Args):
     topology_manager_policy: Literal["none", "best-effort", "restricted", "single-numa-node"] | None = None
     """How CPU, memory and devices of a pod are aligned to NUMA nodes."""
 
-    kube_reserved: Mapping[Literal["cpu", "memory", "ephemeral-storage"], Quantity] = {}
-    """Reserved for Kubernetes, such as `cpu: 500m`, `memory: 2Gi`. Empty: ACK's formula."""
+    kube_reserved: Reserved = Reserved()
+    """Reserved for Kubernetes. Empty: ACK's formula."""
 
-    system_reserved: Mapping[Literal["cpu", "memory", "ephemeral-storage"], Quantity] = {}
+    system_reserved: Reserved = Reserved()
     """Reserved for the operating system."""
 
-    eviction_hard: Mapping[Literal["memory.available", "nodefs.available", "imagefs.available"], Quantity] = {}
+    eviction_hard: Mapping[Literal["memory.available", "nodefs.available", "imagefs.available"], Threshold] = {}
     """Below which amount pods are evicted, such as `memory.available: 500Mi`."""
 
     pod_pids_limit: Annotated[int, Field(ge=100)] | None = None

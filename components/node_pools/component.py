@@ -7,7 +7,7 @@ import pulumi
 import pulumi_alicloud as alicloud
 
 from ..inputs import require_valid
-from .args import AutoscalerArgs, NodePoolArgs
+from .args import AutoscalerArgs, NodePoolArgs, Reserved
 from .planning import SHARED_MEMORY_SCHEDULES, NodePoolPlan, autoscaler_problems, plan_node_pool
 
 
@@ -154,12 +154,17 @@ def _kubelet(args: NodePoolArgs) -> alicloud.cs.NodePoolKubeletConfigurationArgs
         "max_pods": _text(args.max_pods),
         "cpu_manager_policy": "static" if kubelet.cpu_manager_policy == "static" else None,
         "topology_manager_policy": kubelet.topology_manager_policy,
-        "kube_reserved": {str(name): amount for name, amount in kubelet.kube_reserved.items()} or None,
-        "system_reserved": {str(name): amount for name, amount in kubelet.system_reserved.items()} or None,
+        "kube_reserved": _reserved(kubelet.kube_reserved),
+        "system_reserved": _reserved(kubelet.system_reserved),
         "eviction_hard": {str(name): amount for name, amount in kubelet.eviction_hard.items()} or None,
         "pod_pids_limit": _text(kubelet.pod_pids_limit),
     }
     return configuration if any(value is not None for value in configuration.values()) else None
+
+
+def _reserved(amounts: Reserved) -> dict[str, str] | None:
+    named = {"cpu": amounts.cpu, "memory": amounts.memory, "ephemeral-storage": amounts.ephemeral_storage}
+    return {name: amount for name, amount in named.items() if amount is not None} or None
 
 
 def _text(number: int | None) -> str | None:

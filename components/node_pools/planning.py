@@ -1,6 +1,7 @@
 """What a pool will be, and what pods can get of its nodes."""
 
 import base64
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,11 @@ def plan_node_pool(args: NodePoolArgs, pool: str = "") -> NodePoolPlan:
     problems = [*_type_problems(args, types), *_size_problems(args), *_other_problems(args, types)]
     if problems:
         raise InvalidInput(problems)
+    allocatable = [_allocatable(instance_type, args) for instance_type in types]
+    for node in allocatable:
+        if node.vcpu <= 0 or node.memory_gib <= 0:
+            had = f"{node.instance_type.vcpu} vCPU, {node.instance_type.memory_gib:g} GiB"
+            raise InvalidInput([Problem("kubelet", None, f"reserves all that {node.instance_type.name} has ({had})")])
     limits = [_pod_limit(instance_type, args) for instance_type in types]
     sourced = [limit for limit in limits if limit is not None]
     complete = bool(limits) and len(sourced) == len(limits)
@@ -98,7 +104,7 @@ def plan_node_pool(args: NodePoolArgs, pool: str = "") -> NodePoolPlan:
         image_type=args.image_type or ("AliyunLinux3Arm64" if _is_arm(types) else "AliyunLinux3"),
         pods_per_node=args.max_pods or (min(sourced) if complete else None),
         pod_addresses_per_node=args.max_pods or (max(sourced) if complete else None),
-        allocatable=[_allocatable(instance_type, args) for instance_type in types],
+        allocatable=allocatable,
         local_disk_paths=[f"{LOCAL_DISK_PATH}{index}" for index in range(disks)],
         user_data=_mount_local_disks(types) if disks else None,
     )
@@ -166,12 +172,13 @@ def _allocatable(instance_type: InstanceType, args: NodePoolArgs) -> Allocatable
     vcpu = 0.06 * min(cores, 1) + 0.01 * min(max(cores - 1, 0), 1) + 0.005 * min(max(cores - 2, 0), 2)
     reserved_vcpu = vcpu + 0.0025 * max(cores - 4, 0)
     reserved_mib = min(11 * (pods or 256) + 255, instance_type.memory_gib * 1024 / 4) + 200
-    own = [kubelet.kube_reserved, kubelet.system_reserved]
-    if any("cpu" in reserved for reserved in own):
-        reserved_vcpu = sum(cores_of(reserved["cpu"]) for reserved in own if "cpu" in reserved)
-    if any("memory" in reserved for reserved in own):
-        reserved_mib = sum(mebibytes_of(reserved["memory"], visible) for reserved in own if "memory" in reserved)
-        reserved_mib += mebibytes_of(kubelet.eviction_hard.get("memory.available", "100Mi"), visible)
+    reserved = [kubelet.kube_reserved, kubelet.system_reserved]
+    cpu = [cores_of(amounts.cpu) for amounts in reserved if amounts.cpu]
+    memory = [mebibytes_of(amounts.memory, visible) for amounts in reserved if amounts.memory]
+    if cpu:
+        reserved_vcpu = sum(cpu)
+    if memory:
+        reserved_mib = sum(memory) + mebibytes_of(kubelet.eviction_hard.get("memory.available", "100Mi"), visible)
     gpu = instance_type.gpu
     return Allocatable(
         instance_type=instance_type,
@@ -252,6 +259,10 @@ def _size_problems(args: NodePoolArgs) -> Iterator[Problem]:
     for index, disk in enumerate(args.data_disks):
         sizes = range(DISK_SIZES[disk.performance_level][0], 32_769)
         yield from _disk_problems(f"dataDisks[{index}]", disk, sizes)
+        plain = posixpath.normpath(f"/{disk.mount_path.strip('/')}")
+        if disk.mount_path != plain or plain == "/":
+            message = "not a path below /" if plain == "/" else f"not a plain path; write {plain}"
+            yield Problem(f"dataDisks[{index}].mountPath", disk.mount_path, message)
         if disk.mount_path in [other.mount_path for other in args.data_disks[:index]]:
             yield Problem(f"dataDisks[{index}].mountPath", disk.mount_path, "stands twice; mount each disk elsewhere")
 
@@ -263,11 +274,13 @@ def _disk_problems(path: str, disk: SystemDisk | DataDisk, sizes: range) -> Iter
 
 
 def _other_problems(args: NodePoolArgs, types: Sequence[InstanceType]) -> Iterator[Problem]:
-    for instance_type in types:
-        limit = _pod_limit(instance_type, args)
-        if args.max_pods is not None and limit is not None and args.max_pods > limit:
-            erdma = " beside eRDMA" if args.erdma else ""
-            yield Problem("maxPods", args.max_pods, f"Terway can give {instance_type.name} {limit} pods at most{erdma}")
+    limits = [
+        (limit, t.name) for t in types if (t.erdma or not args.erdma) and (limit := _pod_limit(t, args)) is not None
+    ]
+    if args.max_pods is not None and limits and args.max_pods > min(limits)[0]:
+        limit, name = min(limits)
+        erdma = " beside eRDMA" if args.erdma else ""
+        yield Problem("maxPods", args.max_pods, f"Terway can give {name} {limit} pods at most{erdma}")
     if args.image_type is not None and types and _is_arm(types) != args.image_type.endswith("Arm64"):
         yield Problem("imageType", args.image_type, f"does not run on {types[0].name} ({types[0].architecture})")
     yield from _spot_problems(args)
@@ -275,7 +288,13 @@ def _other_problems(args: NodePoolArgs, types: Sequence[InstanceType]) -> Iterat
     yield from _lingjun_problems(args)
     for key in args.labels:
         if key in _own_labels(args, "any"):
-            yield Problem(f"labels.{key}", args.labels[key], "is set by the pool itself")
+            yield Problem(f"labels.{key}", args.labels[key], "is set by the pool itself; remove it")
+    taints = [(taint.key, taint.effect) for taint in (*_own_taints(args, types), *args.taints)]
+    own = len(taints) - len(args.taints)
+    for index, taint in enumerate(args.taints):
+        if taints[own + index] in taints[: own + index]:
+            message = f"the effect {taint.effect} of this key stands twice, or is set by the pool itself; remove one"
+            yield Problem(f"taints[{index}].key", taint.key, message)
     update = args.update
     if update.batch_interval_minutes is not None and update.pause != "NotPause":
         yield Problem("update.batchIntervalMinutes", update.batch_interval_minutes, "needs update.pause = NotPause")
@@ -288,7 +307,7 @@ def _other_problems(args: NodePoolArgs, types: Sequence[InstanceType]) -> Iterat
 
 
 def _spot_problems(args: NodePoolArgs) -> Iterator[Problem]:
-    if args.spot is None:
+    if args.spot is None or args.kind == "lingjun":
         return
     if args.kind == "system":
         yield Problem("spot", None, "add-ons and operators need nodes that stay: a pool of kind system cannot be spot")
@@ -307,7 +326,7 @@ def _spot_problems(args: NodePoolArgs) -> Iterator[Problem]:
 def _gpu_problems(args: NodePoolArgs) -> Iterator[Problem]:
     gpu = args.gpu
     if args.kind != "gpu" and "gpu" in args.model_fields_set:
-        yield Problem("gpu", None, f"needs kind: gpu, not {args.kind}: its instance types have no GPU to share")
+        yield Problem("gpu", None, f"only pools of kind gpu share GPUs, not {args.kind}; remove gpu")
     if gpu.schedule in SHARED_MEMORY_SCHEDULES and args.kubelet.cpu_manager_policy == "static":
         message = f"nodes that share GPUs (gpu.schedule = {gpu.schedule}) need the policy none"
         yield Problem("kubelet.cpuManagerPolicy", "static", message)
@@ -320,7 +339,7 @@ def _lingjun_problems(args: NodePoolArgs) -> Iterator[Problem]:
     if args.kind == "lingjun" and args.lingjun is None:
         yield Problem("lingjun", None, "missing; kind: lingjun needs clusterId and groupId")
     if args.kind != "lingjun" and args.lingjun is not None:
-        yield Problem("lingjun", None, "needs kind: lingjun")
+        yield Problem("lingjun", None, f"needs kind: lingjun, not {args.kind}")
     if args.kind == "lingjun":
         if args.spot is not None:
             yield Problem("spot", None, "Lingjun nodes are not bought as spot")
@@ -340,7 +359,10 @@ def autoscaler_problems(args: AutoscalerArgs, pools: Mapping[str, NodePoolArgs])
             )
         )
     if args.priorities and args.expander != "priority":
-        message = "need expander: priority with scaler: cluster-autoscaler; order pools by job classes instead"
+        message = (
+            "count only with scaler: cluster-autoscaler and expander: priority; with goatscaler, order pools by "
+            "strategy and pools of jobClasses"
+        )
         problems.append(Problem("priorities", dict(args.priorities), message))
     if args.expander == "priority" and not args.priorities:
         problems.append(Problem("priorities", None, "missing; expander: priority needs the priority of each pool"))
@@ -352,6 +374,10 @@ def autoscaler_problems(args: AutoscalerArgs, pools: Mapping[str, NodePoolArgs])
             if value is not None:
                 problems.append(Problem(key, value, "not a setting of goatscaler; needs scaler: cluster-autoscaler"))
     scaled = [name for name, pool in pools.items() if pool.autoscaling is not None]
+    missing = [name for name in scaled if name not in args.priorities]
+    if args.priorities and args.expander == "priority" and missing:
+        message = f"missing for {', '.join(missing)}; every autoscaled pool needs one"
+        problems.append(Problem("priorities", dict(args.priorities), message))
     for name, priority in args.priorities.items():
         if name not in scaled:
             problems.append(Problem(f"priorities.{name}", priority, one_of(name, scaled, "an autoscaled pool")))

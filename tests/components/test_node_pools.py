@@ -30,6 +30,7 @@ from components.node_pools import (
     autoscaler_problems,
     plan_node_pool,
 )
+from components.node_pools.args import Reserved
 from support import only, recorded
 
 TYPES = ("ecs.g8i.8xlarge", "ecs.g7.8xlarge")
@@ -42,7 +43,8 @@ Expected = list[tuple[str, str]]
 
 def _args(**given: Any) -> NodePoolArgs:
     """A fixed pool of one node, with values laid over it."""
-    return NodePoolArgs(**{"kind": "cpu", "instance_types": TYPES, "size": 1, **given})
+    values: dict[str, Any] = {"kind": "cpu", "instance_types": TYPES, "size": 1, **given}
+    return NodePoolArgs(**values)
 
 
 def _inputs(args: NodePoolArgs) -> dict[str, Any]:
@@ -271,7 +273,7 @@ lsblk() {
     *) echo disk ;;
   esac
 }
-blockdev() { case "$2" in *nvme0n1) echo 128849018880 ;; *nvme3n1) echo 3839500000000 ;; *) echo 3840755982336 ;; esac; }
+blockdev() { case "$2" in *nvme0n1) echo 128849018880 ;; *) echo 3840755982336 ;; esac; }
 findmnt() { grep --quiet "^$2$" "$ROOT/mounted"; }
 blkid() {
   local device="${!#}"
@@ -396,8 +398,8 @@ def test_kubelet() -> None:
     kubelet = KubeletArgs(
         cpu_manager_policy="static",
         topology_manager_policy="single-numa-node",
-        kube_reserved={"cpu": "500m", "memory": "2Gi"},
-        system_reserved={"ephemeral-storage": "1Gi"},
+        kube_reserved=Reserved(cpu="500m", memory="2Gi"),
+        system_reserved=Reserved(ephemeral_storage="1Gi"),
         eviction_hard={"memory.available": "5%"},
         pod_pids_limit=4096,
     )
@@ -429,11 +431,11 @@ def test_updates_and_repairs() -> None:
     assert not {"autoUpgradePolicy", "autoVulFixPolicy"} & set(other["management"])
 
 
-RESERVED = KubeletArgs(kube_reserved={"cpu": "500m", "memory": "2Gi"}, system_reserved={"cpu": "1"})
-EVICTED = KubeletArgs(kube_reserved={"memory": "2Gi"}, eviction_hard={"memory.available": "5%"})
+RESERVED = KubeletArgs(kube_reserved=Reserved(cpu="500m", memory="2Gi"), system_reserved=Reserved(cpu="1"))
+EVICTED = KubeletArgs(kube_reserved=Reserved(memory="2Gi"), eviction_hard={"memory.available": "5%"})
 IN_UNITS = KubeletArgs(
-    kube_reserved={"memory": "1073741824"},
-    system_reserved={"memory": "1048576Ki"},
+    kube_reserved=Reserved(memory="0.5Gi"),
+    system_reserved=Reserved(memory="1048576Ki"),
     eviction_hard={"memory.available": "512Mi"},
 )
 
@@ -441,8 +443,9 @@ IN_UNITS = KubeletArgs(
 @pytest.mark.parametrize(
     ("name", "given", "vcpu", "memory_gib"),
     [
-        # 8 vCPU: 8 - (0.06 + 0.01 + 2 x 0.005 + 4 x 0.0025) = 7.91. 32 GiB and 45 pods: 32 x 1024 x 0.94 = 30,801.92 MiB
-        # are visible, 11 x 45 + 255 = 750 MiB and 200 MiB reserved: 29,851.92 MiB = 29.15 GiB.
+        # 8 vCPU: 8 - (0.06 + 0.01 + 2 x 0.005 + 4 x 0.0025) = 7.91.
+        # 32 GiB and 45 pods: 32 x 1024 x 0.94 = 30,801.92 MiB are visible, 11 x 45 + 255 = 750 MiB and 200 MiB
+        # reserved: 29,851.92 MiB = 29.15 GiB.
         ("ecs.g8i.2xlarge", {}, 7.91, 29.15),
         # 20 pods: 11 x 20 + 255 + 200 = 675 MiB: 30,126.92 MiB.
         ("ecs.g8i.2xlarge", {"max_pods": 20}, 7.91, 29.42),
@@ -454,8 +457,8 @@ IN_UNITS = KubeletArgs(
         ("ecs.g8i.2xlarge", {"kubelet": RESERVED}, 6.5, 27.98),
         # CPU by ACK's formula; 2048 MiB + 5 % of 30,801.92 MiB: 27,213.82 MiB.
         ("ecs.g8i.2xlarge", {"kubelet": EVICTED}, 7.91, 26.58),
-        # 1024 + 1024 + 512 MiB: 28,241.92 MiB.
-        ("ecs.g8i.2xlarge", {"kubelet": IN_UNITS}, 7.91, 27.58),
+        # 512 + 1024 + 512 MiB: 28,753.92 MiB.
+        ("ecs.g8i.2xlarge", {"kubelet": IN_UNITS}, 7.91, 28.08),
     ],
 )
 def test_allocatable(name: str, given: dict[str, Any], vcpu: float, memory_gib: float) -> None:
@@ -494,6 +497,10 @@ def _assert_problems(found: list[Problem], expected: Expected) -> None:
     assert [problem.path for problem in found] == [path for path, _ in expected], found
     for problem, (_, part) in zip(found, expected, strict=True):
         assert part in problem.message
+
+
+ALL_RESERVED: Expected = [("kubelet", "reserves all that ecs.g8i.8xlarge has (32 vCPU, 128 GiB)")]
+SPOT_TWICE: Expected = [("taints[2].key", "set by the pool itself")]
 
 
 @pytest.mark.parametrize(
@@ -554,7 +561,7 @@ def _assert_problems(found: list[Problem], expected: Expected) -> None:
             {"spot": Spot(price_limits={TYPES[1]: 1, "ecs.r8i.xlarge": 1})},
             [("spot.priceLimits.ecs.r8i.xlarge", "not one of the pool's instance types")],
         ),
-        ({"gpu": GpuArgs()}, [("gpu", "needs kind: gpu, not cpu")]),
+        ({"gpu": GpuArgs()}, [("gpu", "not cpu")]),
         (
             {
                 "kind": "gpu",
@@ -585,6 +592,15 @@ def _assert_problems(found: list[Problem], expected: Expected) -> None:
             },
             [("spot", "not bought as spot"), ("autoscaling", "not autoscaled")],
         ),
+        ({"kubelet": KubeletArgs(kube_reserved=Reserved(cpu="16"), system_reserved=Reserved(cpu="16"))}, ALL_RESERVED),
+        ({"kubelet": KubeletArgs(kube_reserved=Reserved(memory="121Gi"))}, ALL_RESERVED),
+        ({"data_disks": [DataDisk(size_gib=40, mount_path="/a/../b")]}, [("dataDisks[0].mountPath", "write /b")]),
+        ({"data_disks": [DataDisk(size_gib=40, mount_path="/..")]}, [("dataDisks[0].mountPath", "not a path below /")]),
+        ({"taints": [Taint(key="a"), Taint(key="a", value="b")]}, [("taints[1].key", "stands twice")]),
+        (
+            {"taints": [Taint(key="a"), Taint(key="a", effect="NoExecute"), Taint(key="spot")], "spot": Spot()},
+            SPOT_TWICE,
+        ),
         ({"labels": {"workload": "x"}}, [("labels.workload", "set by the pool itself")]),
         ({"labels": {"node-pool": "x"}}, [("labels.node-pool", "set by the pool itself")]),
         ({"spot": Spot(), "labels": {"spot": "no"}}, [("labels.spot", "set by the pool itself")]),
@@ -610,7 +626,7 @@ BY_PRIORITY = {"scaler": "cluster-autoscaler", "expander": "priority"}
         ({"expander": "random", "scaler": "cluster-autoscaler"}, []),
         (
             {"priorities": {"growing": 1}, "scaler": "cluster-autoscaler"},
-            [("priorities", "need expander: priority")],
+            [("priorities", "expander: priority")],
         ),
         (BY_PRIORITY, [("priorities", "needs the priority of each pool")]),
         ({**BY_PRIORITY, "priorities": {"growing": 1}}, []),
@@ -620,6 +636,10 @@ BY_PRIORITY = {"scaler": "cluster-autoscaler", "expander": "priority"}
         (
             {**BY_PRIORITY, "priorities": {"growing": 1, "fixed": 2, "grown": 3}},
             [("priorities.fixed", "allowed: growing"), ("priorities.grown", "not an autoscaled pool")],
+        ),
+        (
+            {**BY_PRIORITY, "priorities": {"fixed": 2}},
+            [("priorities", "missing for growing"), ("priorities.fixed", "allowed: growing")],
         ),
     ],
 )
