@@ -23,6 +23,7 @@ from .environment import OWN_TAGS, TAG, Environment, compute, kubernetes_version
 
 CLOUD_SECTIONS = (
     "region",
+    "inCluster",
     "network",
     "cluster",
     "nodePools",

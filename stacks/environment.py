@@ -155,6 +155,11 @@ class Environment(Args):
     ] = {}
     """Tags of every resource that takes tags, at most 8; `environment` and `managed-by` are added."""
 
+    in_cluster: bool = True
+    """Whether what lies in the cluster itself is managed: job classes, colocation, serverless profiles. It needs the
+    cluster's API server, so with a private API a machine inside the VPC. False: the cloud side only, for as long as
+    there is none."""
+
     network: NetworkArgs | None = None
     """The network. Required with flavor `ack`."""
 

@@ -121,13 +121,13 @@ def environment_page() -> str:
         "Generated from the schema; do not edit. Each key stands in `stacks/Pulumi.<env>.yaml` as",
         f"`{PROJECT}:<key>`, and in `stacks/profiles/` as it is. A key that is not set has its default.",
         "",
-        *_section(schema, schema["$defs"], "Top level", "", set()),
+        *_section(schema, schema["$defs"], "Top level", "", {}),
     ]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _section(
-    schema: Schema, definitions: Mapping[str, Schema], title: str, prefix: str, seen: set[str]
+    schema: Schema, definitions: Mapping[str, Schema], title: str, prefix: str, sections: dict[str, str]
 ) -> Iterator[str]:
     yield f"## {title}"
     yield ""
@@ -141,34 +141,50 @@ def _section(
         path = f"{prefix}{key}"
         required = key in schema.get("required", ())
         default = "required" if required else _default(value)
-        cells = (f"`{path}`", _type(value, definitions, path, nested), default, _prose(value.get("description", "")))
+        cells = (
+            f"`{path}`",
+            _type(value, definitions, path, nested, sections),
+            default,
+            _prose(value.get("description", "")),
+        )
         yield f"| {' | '.join(cells)} |"
     yield ""
     for path, name in nested:
-        if name not in seen:
-            seen.add(name)
-            yield from _section(definitions[name], definitions, f"`{path}`", f"{path}.", seen)
+        yield from _section(definitions[name], definitions, f"`{path}`", f"{path}.", sections)
 
 
-def _type(schema: Schema, definitions: Mapping[str, Schema], path: str, nested: list[tuple[str, str]]) -> str:
+def _type(
+    schema: Schema,
+    definitions: Mapping[str, Schema],
+    path: str,
+    nested: list[tuple[str, str]],
+    sections: dict[str, str],
+) -> str:
+    """A type in words. sections: where each definition is described, by name; nested takes those that come next."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         if "properties" not in definitions[name]:
             return "any value"
-        nested.append((path, name))
-        return f"[section](#{_anchor(path)})"
+        described_at = sections.setdefault(name, path)
+        if described_at == path:
+            nested.append((path, name))
+        return f"[section](#{_anchor(described_at)})"
     if "allOf" in schema:
-        return _type(schema["allOf"][0], definitions, path, nested)
+        return _type(schema["allOf"][0], definitions, path, nested, sections)
     if "anyOf" in schema:
-        return " or ".join(_type(option, definitions, path, nested) for option in schema["anyOf"])
+        return " or ".join(_type(option, definitions, path, nested, sections) for option in schema["anyOf"])
     if "enum" in schema or "const" in schema:
         return " \\| ".join(f"`{value}`" for value in schema.get("enum", [schema.get("const")]))
     kind = schema.get("type", "any value")
     if kind == "array":
-        return f"list of {_type(schema['items'], definitions, f'{path}[]', nested)}"
+        return f"list of {_type(schema['items'], definitions, f'{path}[]', nested, sections)}"
     if kind == "object":
         entries = schema.get("additionalProperties") or next(iter(schema.get("patternProperties", {}).values()), {})
-        return f"map of {_type(entries, definitions, f'{path}.<name>', nested)}" if isinstance(entries, dict) else "map"
+        return (
+            f"map of {_type(entries, definitions, f'{path}.<name>', nested, sections)}"
+            if isinstance(entries, dict)
+            else "map"
+        )
     names = {
         "integer": "whole number",
         "number": "number",

@@ -126,10 +126,10 @@ def _in_cluster(
     after: Sequence[pulumi.Resource],
     platform: Platform,
 ) -> None:
-    """Register what lies in the cluster itself, through its API server. None of it: no access to it is needed."""
+    """Register what lies in the cluster itself, through its API server."""
     serverless, colocation = environment.serverless, environment.colocation
     needs_serverless = bool(serverless.profiles or serverless.image_caches)
-    if not (environment.job_classes or needs_serverless or colocation.enabled):
+    if not environment.in_cluster or not (environment.job_classes or needs_serverless or colocation.enabled):
         return
     provider = kubernetes.Provider(
         "kubernetes",

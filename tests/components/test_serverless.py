@@ -171,6 +171,13 @@ def _profile(**given: Any) -> dict[str, Any]:
     [
         ({}, REGION, ZONES, []),
         ({"gpu_models": ["A10", "A11"]}, REGION, ZONES, [("gpuModels[1]", "not a GPU model of ACS; allowed: A10")]),
+        ({"gpu_models": ["A10", "T4", "A10"]}, REGION, ZONES, [("gpuModels", "names one twice")]),
+        (
+            {"provider": "eci", "gpu_models": ["A10"], "image_cache": True},
+            REGION,
+            ZONES,
+            [("gpuModels", "needs provider: acs"), ("imageCache", "needs provider: acs")],
+        ),
         ({"maximum_pods": 0, **_profile()}, REGION, ZONES, [("profiles", "need maximumPods above 0")]),
         (
             {"maximum_pods": 0, "image_caches": {"c": ImageCache(images=["a"])}},
@@ -186,7 +193,7 @@ def _profile(**given: Any) -> dict[str, Any]:
             {"provider": "eci", **_profile(provider="acs")},
             "cn-shenzhen",
             (),
-            [("provider", "ACS is not open in cn-shenzhen")],
+            [("profiles.p.provider", "ACS is not open in cn-shenzhen")],
         ),
         (
             {"provider": "eci"},
@@ -194,9 +201,10 @@ def _profile(**given: Any) -> dict[str, Any]:
             ("cn-hangzhou-i", "cn-hangzhou-k"),
             [("provider", "ECI is not offered in cn-hangzhou-k")],
         ),
-        (_profile(), REGION, ("cn-hangzhou-k",), [("provider", "ECI is not offered in cn-hangzhou-k")]),
+        (_profile(), REGION, ("cn-hangzhou-k",), [("profiles.p.provider", "ECI is not offered in cn-hangzhou-k")]),
         ({}, REGION, ("cn-hangzhou-k",), []),
         ({"provider": "eci"}, "cn-beijing", ("cn-beijing-h",), []),  # No source for the zones of Beijing.
+        ({"provider": "eci", **_profile()}, REGION, ("cn-hangzhou-k",), [("provider", "ECI is not offered")]),
         (_profile(pod_labels={}), REGION, ZONES, [("profiles.p", "matches every pod of the cluster")]),
         (_profile(pod_labels={}, namespace_labels=TEAM), REGION, ZONES, []),
         (
