@@ -85,10 +85,18 @@ def _node_pool(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[Co
     size = float(resource.inputs.get("systemDiskSize") or 40)
     amount = Range(hours.minimum * size, hours.maximum * size)
     yield _line(resource, book, disk, amount, "system disks")
+    for data_disk in resource.inputs.get("dataDisks") or ():
+        kind = data_disk.get("category") or "cloud_efficiency"
+        level = f".{data_disk.get('performanceLevel') or 'PL1'}" if kind == "cloud_essd" else ""
+        size = float(data_disk.get("size") or 40)
+        amount = Range(hours.minimum * size, hours.maximum * size)
+        yield _line(resource, book, f"disk.{kind}{level}", amount, "data disks")
 
 
 def _instances(resource: Resource, book: PriceBook, pool: PoolSize, hours: Range) -> CostLine:
     names = [t.name for t in pool.instance_types] + list(pool.unknown_types)
+    if not names:
+        return CostLine(resource.name, "nodes", None, "", "no price for Lingjun nodes")
     prices = [book.find(name, resource.region) for name in names]
     known = [price for price in prices if price is not None]
     missing = [name for name, price in zip(names, prices, strict=True) if price is None]

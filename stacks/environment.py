@@ -117,7 +117,7 @@ class Usage(Args):
     """GB sent to the Internet a month."""
 
     serverless_vcpu_hours: Annotated[float, Field(ge=0)] | None = None
-    """vCPU-hours of serverless pods a month."""
+    """vCPU-hours of serverless pods a month, priced as general-purpose ACS pods of default quality."""
 
     serverless_memory_gib_hours: Annotated[float, Field(ge=0)] | None = None
     """GiB-hours of serverless pods a month."""
