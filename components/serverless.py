@@ -30,7 +30,7 @@ class ServerlessProfile(Args):
     """`eci`, or `acs` by adding the label `alibabacloud.com/acs`: that a profile may add this label is UNCONFIRMED on
     ACK managed clusters, so prefer job classes for ACS."""
 
-    compute_class: ComputeClass = "general-purpose"
+    compute_class: Literal["general-purpose", "performance"] = "general-purpose"
     """ACS compute class. ECI has only `general-purpose`."""
 
     compute_qos: ComputeQos = "default"
@@ -134,9 +134,6 @@ def serverless_problems(args: ServerlessArgs, region: str, zones: Sequence[str])
             problems += _place_problems(f"{path}.provider", profile.provider, region, zones)
         if profile.provider == "eci" and profile.compute_class != "general-purpose":
             problems.append(Problem(f"{path}.computeClass", profile.compute_class, "ECI has only general-purpose"))
-        elif profile.compute_class == "gpu" and not args.gpu_models:
-            message = "ACS GPU pods need an invitation; name its models under gpuModels"
-            problems.append(Problem(f"{path}.computeClass", profile.compute_class, message))
     return problems
 
 

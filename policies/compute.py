@@ -3,7 +3,7 @@
 Rules over workloads look at Kubernetes resources of any kind that hold pod templates, in any program.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pulumi_policy import (
@@ -22,7 +22,7 @@ from components.capacity import NODE_POOL
 from components.manifests import PodTemplate, UnreadableQuantity, pod_templates
 from components.serverless import smallest_size
 
-from .properties import Unknown, known, plain, require_known
+from .properties import UNKNOWN, Unknown, known, plain, require_known
 
 AUTOSCALER = "alicloud:cs/autoscalingConfig:AutoscalingConfig"
 CLUSTER = "alicloud:cs/managedKubernetes:ManagedKubernetes"
@@ -115,10 +115,15 @@ def _pools(args: StackValidationArgs) -> list[PolicyResource]:
     return [resource for resource in args.resources if resource.resource_type == NODE_POOL]
 
 
+_SEEN: dict[str, Any] = {}
+"""Specs of ResourcePolicies by URN. In the first preview of a cluster the engine knows nothing of what will lie in it
+when it validates the stack, but it has shown each resource's inputs before."""
+
+
 def _policies(args: StackValidationArgs) -> Iterator[tuple[PolicyResource, list[dict[str, Any]]]]:
     for resource in args.resources:
         if resource.resource_type == RESOURCE_POLICY:
-            spec = plain(resource.props).get("spec")
+            spec = plain(resource.props).get("spec", _SEEN.get(resource.urn, UNKNOWN))
             require_known(spec, f"{resource.name}.spec")
             yield resource, list((spec or {}).get("units") or ())
 
@@ -141,8 +146,7 @@ def _spot_fallback(args: StackValidationArgs, report: ReportViolation) -> None:
         if not pool.props.get("taints"):
             report("Any pod may land on this spot pool. Give it a taint that only restartable pods tolerate.", pool.urn)
         other_rung = any(
-            any(_selects(unit, pool) for unit in units) and any(not _on_spot(unit, pools) for unit in units)
-            for _, units in policies
+            any(_selects(unit, pool) for unit in units) and not all(map(_on_spot, units)) for _, units in policies
         )
         if not pool.props.get("compensateWithOnDemand") and not other_rung:
             report(
@@ -160,14 +164,9 @@ spot_has_fallback = StackValidationPolicy(
 )
 
 
-def _on_spot(unit: Mapping[str, Any], spot_pools: Sequence[PolicyResource]) -> bool:
-    labels: Mapping[str, str] = unit.get("podLabels") or {}
-    annotations: Mapping[str, str] = unit.get("podAnnotations") or {}
-    return (
-        any(_selects(unit, pool) for pool in spot_pools)
-        or (unit.get("nodeSelector") or {}).get("spot") == "true"
-        or _best_effort(labels, annotations)
-    )
+def _on_spot(unit: Mapping[str, Any]) -> bool:
+    selector: Mapping[str, str] = unit.get("nodeSelector") or {}
+    return selector.get("spot") == "true" or _best_effort(unit.get("podLabels") or {}, unit.get("podAnnotations") or {})
 
 
 def _best_effort(labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
@@ -175,48 +174,47 @@ def _best_effort(labels: Mapping[str, str], annotations: Mapping[str, str]) -> b
     return labels.get("alibabacloud.com/compute-qos") == "best-effort" or spot != "NoSpot"
 
 
-def _workloads(args: StackValidationArgs) -> Iterator[tuple[PolicyResource, PodTemplate]]:
-    for resource in args.resources:
-        if resource.resource_type.startswith("kubernetes:") and "spec" in resource.props:
-            for template in pod_templates(plain(resource.props)):
-                for part in (template.metadata, template.spec):
-                    if isinstance(part, Unknown):
-                        require_known(part, template.path)
-                yield resource, template
+def _templates(args: ResourceValidationArgs) -> Iterator[PodTemplate]:
+    if not args.resource_type.startswith("kubernetes:") or "spec" not in args.props:
+        args.not_applicable("holds no pods")
+    for template in pod_templates(plain(args.props)):
+        for part in (template.metadata, template.spec):
+            if isinstance(part, Unknown):
+                require_known(part, template.path)
+        yield template
 
 
 def _where(template: PodTemplate) -> str:
     return template.path or "Pod"
 
 
-def _leaders(args: StackValidationArgs, report: ReportViolation) -> None:
-    spot_pools = [pool for pool in _pools(args) if _is_spot(pool)]
-    for resource, units in _policies(args):
-        role = (plain(resource.props).get("metadata") or {}).get("labels", {}).get("role")
-        if role == "leader" and any(_on_spot(unit, spot_pools) for unit in units):
-            report(
-                "Leaders (Ray heads, Spark drivers) may run on spot, and their end ends the job. Remove the spot unit.",
-                resource.urn,
-            )
-    names = {value for pool in spot_pools for key, value in _labels(pool.props).items() if key == "node-pool"}
-    for resource, template in _workloads(args):
+def _leaders(args: ResourceValidationArgs, report: ReportViolation) -> None:
+    if args.resource_type == RESOURCE_POLICY:
+        inputs = plain(args.props)
+        spec = _SEEN[args.urn] = inputs.get("spec")
+        if (inputs.get("metadata") or {}).get("labels", {}).get("role") == "leader":
+            require_known(spec, "spec")
+            if any(map(_on_spot, (spec or {}).get("units") or ())):
+                report(
+                    "Leaders (Ray heads, Spark drivers) may run on spot, and their end ends the job. "
+                    "Remove the spot unit.",
+                    args.urn,
+                )
+    for template in _templates(args):
         if template.role != "leader":
             continue
         where = {key: template.spec.get(key) for key in ("tolerations", "nodeSelector", "affinity")}
         require_known({**where, "labels": template.labels, "annotations": template.annotations}, template.path)
-        asks_for_spot = any(
-            (key == "spot" and value == "true") or (key == "node-pool" and value in names)
-            for key, value in template.node_labels()
-        )
+        asks_for_spot = ("spot", "true") in template.node_labels()
         if asks_for_spot or template.tolerates("spot", "true") or _best_effort(template.labels, template.annotations):
             report(
                 f"{_where(template)} is a Ray head, Spark driver or launcher and may land on spot: its end ends the "
                 "job. Remove the toleration, selector or label.",
-                resource.urn,
+                args.urn,
             )
 
 
-leaders_not_on_spot = StackValidationPolicy(
+leaders_not_on_spot = ResourceValidationPolicy(
     name="leaders-not-on-spot",
     description="Ray heads, Spark drivers and launchers must not run on spot or best-effort compute.",
     validate=_leaders,
@@ -263,38 +261,34 @@ rungs_need_instant_elasticity = StackValidationPolicy(
 FORBIDDEN_ON_SERVERLESS = ("hostNetwork", "hostPID", "hostIPC")
 
 
-def _serverless_limits(args: StackValidationArgs, report: ReportViolation) -> None:
+def _serverless_limits(args: ResourceValidationArgs, report: ReportViolation) -> None:
     offer = catalog.serverless()["acs"]
-    for resource, template in _workloads(args):
+    for template in _templates(args):
         require_known(template.labels, f"{template.path}.labels")
         if template.labels.get("alibabacloud.com/acs") != "true":
             continue
         spec = template.spec
         for key in FORBIDDEN_ON_SERVERLESS:
             if spec.get(key) is True:
-                report(
-                    f"{_where(template)} asks for {key}, which serverless pods cannot have. Remove it.", resource.urn
-                )
+                report(f"{_where(template)} asks for {key}, which serverless pods cannot have. Remove it.", args.urn)
         if any(isinstance(volume, dict) and "hostPath" in volume for volume in spec.get("volumes") or ()):
-            report(
-                f"{_where(template)} mounts a hostPath, which serverless pods cannot. Use another volume.", resource.urn
-            )
+            report(f"{_where(template)} mounts a hostPath, which serverless pods cannot. Use another volume.", args.urn)
         require_known([c.get("resources") for c in spec.get("containers") or () if isinstance(c, dict)], template.path)
         try:
             shape = template.shape()
         except UnreadableQuantity as error:
-            report(f"{_where(template)} asks for an amount that cannot be read: {error}.", resource.urn)
+            report(f"{_where(template)} asks for an amount that cannot be read: {error}.", args.urn)
             continue
         if shape is None or shape.gpus or smallest_size(offer, shape.vcpu, shape.memory_gib, large=False):
             continue
         report(
             f"{_where(template)} asks for {shape.text}; ACS pods have 16 vCPU and 128 GiB at most without a ticket. "
             "Make the pods smaller.",
-            resource.urn,
+            args.urn,
         )
 
 
-serverless_pods_within_limits = StackValidationPolicy(
+serverless_pods_within_limits = ResourceValidationPolicy(
     name="serverless-pods-within-limits",
     description="Serverless pods must have a size that ACS offers, and nothing of the host.",
     validate=_serverless_limits,

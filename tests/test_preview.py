@@ -68,15 +68,18 @@ def test_production_shows_the_platform_of_the_seeds(capsys: Output) -> None:
     text = capsys.readouterr().out
     for expected in (
         "1.35.7-aliyun.1, ack.pro.small, private API, Terway, RRSA, encrypted secrets",
-        "3 to 60 x ecs.g8i.8xlarge or ecs.g7.8xlarge",
+        "3 to 50 x ecs.g8i.8xlarge or ecs.g7.8xlarge",
         "spot, taint spot",
         "1 to 8 x ecs.gn7i-4x.16xlarge",
         "6 x ecs.i4.8xlarge, taint workload",
         "acme-prod-raw, versioned, encrypted (KMS)",
         "add-on kuberay-operator",
         "add-on ack-virtual-node",
-        "+ serverless 50,000 = 55,511 of 98,292; 65,528 when a zone is lost.",
-        "12 policies checked, 0 disabled: no findings",
+        "+ serverless 50,000 = 56,839 of 98,292; 65,528 when a zone is lost.",
+        "acs general-purpose best-effort > data-arm-spot (spot) > data-spot (spot) > acs general-purpose > data",
+        "peak: acs general-purpose; off-peak: data > data-spot (spot) > acs general-purpose",
+        "up to CNY 2.90",
+        "19 policies checked, 0 disabled: no findings",
     ):
         assert expected in text
 
@@ -105,7 +108,7 @@ def test_markdown(capsys: Output) -> None:
     text = capsys.readouterr().out
     assert text.startswith("<!-- ack-ai-blueprint preview -->\n")
     assert text.count("## ✅") == 2
-    assert text.count("<details>") == text.count("</details>") == 6
+    assert text.count("<details>") == text.count("</details>") == 8
 
 
 def test_stack_files_and_profiles_fit_their_schemas() -> None:
@@ -232,6 +235,15 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
         "platform-pod-identity": "replaced",
         "platform-prometheus": "replaced",
         "platform-virtual-node": "replaced",
+        "kubernetes": "replaced",
+        **dict.fromkeys(
+            (
+                *("job-classes-notebooks", "job-classes-ray", "job-classes-spark"),
+                *("job-classes-high", "job-classes-normal", "job-classes-low"),
+                *("job-classes-ray.ray-worker", "job-classes-spark.spark-executor"),
+            ),
+            "replaced",
+        ),
         "artifacts": "removed",
         "artifacts-bucket": "removed",
         "artifacts-https": "removed",
@@ -244,11 +256,11 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     ]
     text = _run(checkout, "dev", "--diff", "HEAD").stdout
     assert 'serviceCidr: "172.20.0.0/16" -> "172.30.0.0/16" (forces replacement)' in text
-    assert "4 to add, 1 to change, 12 to replace, 4 to remove" in text
+    assert "4 to add, 1 to change, 21 to replace, 4 to remove" in text
 
 
 def test_only_environments_that_change_are_shown(checkout: Path) -> None:
-    _edit(checkout, "staging", serverless={"maximumPods": 0}, tags={"team": "data"})
+    _edit(checkout, "staging", serverless={"maximumPods": 4000}, tags={"team": "data"})
     result = _run(checkout, "--diff", "HEAD", "--changed", "--format", "markdown")
     assert result.returncode == 0
     assert [line for line in result.stdout.splitlines() if line.startswith("## ")] == ["## ✅ `staging`"]

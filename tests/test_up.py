@@ -78,7 +78,7 @@ def test_up_hands_over_the_policies(calls: Path, monkeypatch: pytest.MonkeyPatch
     assert up.main(["prod", "--", "--yes"]) == 3
     assert calls.read_text(encoding="utf-8").startswith("up --stack prod --policy-pack policies --policy-pack-config ")
     config = json.loads((calls.parent / "config.json").read_text(encoding="utf-8"))
-    assert config["nodes-within-quota"] == {"enforcementLevel": "mandatory", "maximum": 120}
+    assert config["nodes-within-quota"] == {"enforcementLevel": "mandatory", "maximum": 150}
     assert config["deletion-protection"] == {"enforcementLevel": "mandatory"}
 
 

@@ -18,10 +18,10 @@ NAMESPACE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
 class PodShape(Args):
     """What one pod of a class asks for, as requests and limits."""
 
-    vcpu: Annotated[float, Field(gt=0, le=1024)]
+    vcpu: Annotated[float, Field(ge=0.01, le=1024)]
     """vCPUs."""
 
-    memory_gib: Annotated[float, Field(gt=0, le=8192)]
+    memory_gib: Annotated[float, Field(ge=0.01, le=8192)]
     """Memory in GiB."""
 
     gpus: Annotated[int, Field(ge=0, le=16)] = 0
@@ -113,7 +113,8 @@ class JobClassArgs(Args):
     """How it uses serverless pods."""
 
     maxima: Mapping[str, Annotated[int, Field(ge=1)]] = {}
-    """Most pods on a rung: by pool of fixed size, or `serverless`. An autoscaled pool has its own maximum."""
+    """Most pods on a rung: by pool of fixed size, or `serverless` (of best-effort and of other pods each). An
+    autoscaled pool has its own maximum."""
 
     wait_minutes: Annotated[int, Field(ge=1, le=60)] = 5
     """Minutes that a pod waits for an autoscaled pool before it tries the next rung."""

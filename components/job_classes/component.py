@@ -98,7 +98,7 @@ class JobClasses(pulumi.ComponentResource):
             return
         staggered = plan.off_peak_policy is not None
         kubernetes.apiextensions.CustomResource(
-            f"{resource_name}-{namespace}-{plan.name}",
+            f"{resource_name}-{namespace}.{plan.name}",
             api_version="scheduling.alibabacloud.com/v1alpha1",
             kind="ResourcePolicy",
             metadata={"name": plan.name, "namespace": namespace, "labels": {**PULUMI_LABELS, "role": plan.args.role}},
@@ -114,8 +114,8 @@ class JobClasses(pulumi.ComponentResource):
             ("off-peak", hours.start, plan.off_peak_policy),
         ):
             kubernetes.batch.v1.CronJob(
-                f"{resource_name}-{namespace}-{plan.name}-{when}",
-                metadata={"name": f"{plan.name}-{when}", "namespace": namespace, "labels": PULUMI_LABELS},
+                f"{resource_name}-{namespace}.{plan.name}-{when}",
+                metadata={"name": f"{when}-{plan.name}", "namespace": namespace, "labels": PULUMI_LABELS},
                 spec=_switch(plan.name, time, spec, scheduling.kubectl_image or "", timezone),
                 opts=self._options(namespace),
             )

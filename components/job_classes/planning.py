@@ -59,7 +59,8 @@ class Rung:
     """One place where pods of a class may run.
 
     name: of the pool, or of the serverless class; pool: "" for serverless; nodes: of the pool at most; pods: of the
-    class at most, all nodes taken; limit: set by the class, None for none.
+    class at most, all nodes taken; limit: set by the class, None for none; upper_bound: whether the price is only that,
+    as of all spot.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Rung:
     pods: int
     limit: int | None
     unit: Mapping[str, Any]
+    upper_bound: bool
 
 
 @dataclass(frozen=True)
@@ -255,7 +257,7 @@ def _plan_problems(plan: JobClassPlan, compute: Compute) -> Iterator[Problem]:
             yield Problem("maximumPods", args.maximum_pods, message)
             break
     bare = [rung.pool for rung in plan.rungs if rung.kind == "spot" and not _falls_back(compute.pools[rung.pool][0])]
-    if bare and all(rung.kind == "spot" for rung in plan.rungs):
+    if len(bare) == len(plan.rungs):
         remedy = f"set nodePools.{bare[0]}.spot.onDemandFallback: true, or let the class have another rung"
         yield Problem("strategy", args.strategy, f"runs on spot alone, without a fallback: {remedy}")
 
@@ -290,7 +292,7 @@ def _plan(name: str, args: JobClassArgs, compute: Compute) -> JobClassPlan:
         priority=priority,
         placement=_placement(name, args, every, compute, priority),
         resource_policy=_policy(name, args, rungs, compute, forced=len(every) > len(rungs)),
-        off_peak_policy=_policy(name, args, off_peak, compute, forced=True) if off_peak else None,
+        off_peak_policy=_policy(name, args, off_peak, compute, forced=True) if len(every) > len(rungs) else None,
     )
 
 
@@ -322,7 +324,7 @@ def _marginal_price(rung: Rung, compute: Compute) -> float:
         return 0
     if rung.fit.price is None:
         return math.inf
-    return rung.fit.price.minimum * (SPOT_RATIO if rung.kind == "spot" else 1)
+    return rung.fit.price.minimum * (SPOT_RATIO if rung.upper_bound else 1)
 
 
 def _kinds(pod: PodShape) -> list[str]:
@@ -354,7 +356,8 @@ def _pool_rung(args: JobClassArgs, compute: Compute, name: str) -> Rung:
     fit = fit_pool(args, pool, plan, compute.book, compute.region, reclaim)
     limit = args.maxima.get(name)
     pods = int(plan.maximum * fit.per_node.maximum)
-    unit: dict[str, Any] = {"resource": "ecs", "nodeSelector": {POOL_LABEL: name}}
+    selector = {POOL_LABEL: name, **({"spot": "true"} if pool.spot else {})}
+    unit: dict[str, Any] = {"resource": "ecs", "nodeSelector": selector}
     if limit is not None:
         unit["max"] = limit
     if pool.autoscaling is not None:
@@ -369,6 +372,7 @@ def _pool_rung(args: JobClassArgs, compute: Compute, name: str) -> Rung:
         pods=pods if limit is None else min(pods, limit),
         limit=limit,
         unit=unit,
+        upper_bound=pool.spot is not None,
     )
 
 
@@ -401,6 +405,7 @@ def _serverless_rung(args: JobClassArgs, compute: Compute, qos: ComputeQos) -> R
         pods=serverless.maximum_pods if limit is None else limit,
         limit=limit,
         unit=unit,
+        upper_bound=quality == "spot",
     )
 
 
@@ -443,7 +448,7 @@ def _placement(
     if serverless and compute.serverless.image_cache:
         annotations["image.alibabacloud.com/enable-image-cache"] = "true"
     pools = list(dict.fromkeys(rung.pool for rung in rungs if rung.pool))
-    terms = [_term(POOL_LABEL, pools)]
+    terms = [_term(POOL_LABEL, pools)] if pools else []
     if serverless:
         terms.append(_term("type", ["virtual-kubelet"]))
     taints: dict[tuple[str, str, str], Taint] = {}
@@ -453,10 +458,10 @@ def _placement(
     return {
         "labels": labels,
         "annotations": annotations,
-        # Labels alone send pods to serverless nodes where there is no other place.
+        # Labels alone send pods to the one serverless class that there is.
         "affinity": (
             {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
-            if pools
+            if len(rungs) > 1 or pools
             else {}
         ),
         "tolerations": [_toleration(taint) for taint in taints.values()],

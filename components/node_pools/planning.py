@@ -159,7 +159,8 @@ def _pod_limit(instance_type: InstanceType, args: NodePoolArgs) -> int | None:
 
 def _allocatable(instance_type: InstanceType, args: NodePoolArgs) -> Allocatable:
     """What ACK's default reservation leaves: 6 % of the first core, 1 % of the second, 0.5 % of the next two, 0.25 % of
-    the rest; and of the memory min(11 MiB x pods + 255 MiB, a quarter) plus 200 MiB.
+    the rest; and of the memory min(11 MiB x pods + 255 MiB, a quarter) plus 200 MiB, of which 100 MiB are the
+    kubelet's default threshold of eviction.
 
     Source: github cloudpilot-ai/karpenter-provider-alibabacloud@19a5e48 pkg/providers/instancetype/types.go, which
     cites ACK's page on resource reservation and adds the 200 MiB from what it saw; read 2026-11-22.
@@ -171,14 +172,15 @@ def _allocatable(instance_type: InstanceType, args: NodePoolArgs) -> Allocatable
     cores = instance_type.vcpu
     vcpu = 0.06 * min(cores, 1) + 0.01 * min(max(cores - 1, 0), 1) + 0.005 * min(max(cores - 2, 0), 2)
     reserved_vcpu = vcpu + 0.0025 * max(cores - 4, 0)
-    reserved_mib = min(11 * (pods or 256) + 255, instance_type.memory_gib * 1024 / 4) + 200
+    evicted = mebibytes_of(kubelet.eviction_hard.get("memory.available", "100Mi"), visible)
+    reserved_mib = min(11 * (pods or 256) + 255, instance_type.memory_gib * 1024 / 4) + 100 + evicted
     reserved = [kubelet.kube_reserved, kubelet.system_reserved]
     cpu = [cores_of(amounts.cpu) for amounts in reserved if amounts.cpu]
     memory = [mebibytes_of(amounts.memory, visible) for amounts in reserved if amounts.memory]
     if cpu:
         reserved_vcpu = sum(cpu)
     if memory:
-        reserved_mib = sum(memory) + mebibytes_of(kubelet.eviction_hard.get("memory.available", "100Mi"), visible)
+        reserved_mib = sum(memory) + evicted
     gpu = instance_type.gpu
     return Allocatable(
         instance_type=instance_type,

@@ -59,7 +59,7 @@ def rung_cells(rung: DocumentRung) -> tuple[str, str, str, str, str]:
         price = "paid already"
     else:
         low, high = (f"{amount:,.2f}" for amount in (rung.price.minimum, rung.price.maximum))
-        bound = "up to " if rung.kind == "spot" else ""
+        bound = "up to " if rung.upper_bound else ""
         price = f"{bound}{rung.currency} {high if low == high or bound else f'{low} to {high}'}"
     per_node = "" if rung.kind == "serverless" else span(rung.per_node.minimum, rung.per_node.maximum)
     return f"{when}{rung.name}{spot}", " or ".join(rung.holds), per_node, f"{rung.pods:,}", price

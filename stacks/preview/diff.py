@@ -130,6 +130,11 @@ def _drag_along(resources: Mapping[str, DocumentResource], differences: Mapping[
         replaced = waiting.pop()
         for urn, changes in differences.items():
             resource = resources[urn]
+            if resource.provider == replaced and urn not in seen:
+                of = f"of {replaced.rpartition('::')[2]}"
+                changes.append(PropertyChange(path="provider", before=of, after=f"{of}, replaced", replaces=True))
+                seen.add(urn)
+                waiting.append(urn)
             ignored = resource.options.get("ignoreChanges") or []
             for name, sources in resource.property_dependencies.items():
                 stated = any(change.path.split(".")[0].split("[")[0] == name for change in changes)
@@ -238,13 +243,18 @@ def _properties(before: DocumentResource, after: DocumentResource) -> Iterator[P
         yield PropertyChange(path="provider", before=before.provider, after=after.provider, replaces=True)
 
 
+KUBERNETES_REPLACING: Mapping[str, frozenset[str]] = {
+    "kubernetes:helm.sh/v3:Release": frozenset({"name", "namespace"}),
+    "pulumi:providers:kubernetes": frozenset({"clusterIdentifier"}),
+}
+"""What the Kubernetes provider replaces on (pulumi-kubernetes, provider/pkg/provider: helm_release.go, DiffConfig)."""
+
+
 def _replacing(resource: DocumentResource) -> frozenset[str]:
     forced = resource.options.get("replaceOnChanges") or []
     assert isinstance(forced, list)
     own = catalog.replacing_properties().get(resource.type, frozenset())
-    # The Kubernetes provider replaces a release on these (pulumi-kubernetes, provider/pkg/provider/helm_release.go).
-    helm = frozenset({"name", "namespace"}) if resource.type == "kubernetes:helm.sh/v3:Release" else frozenset[str]()
-    return own | helm | frozenset(map(str, forced))
+    return own | KUBERNETES_REPLACING.get(resource.type, frozenset()) | frozenset(map(str, forced))
 
 
 def _differences(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:

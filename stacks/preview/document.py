@@ -127,7 +127,9 @@ class DocumentRung(Args):
     pods: int
     """Pods of the class at most, all nodes taken."""
     price: DocumentRange | None
-    """Of a pod and hour; of spot an upper bound. None: no price."""
+    """Of a pod and hour. None: no price."""
+    upper_bound: bool
+    """Whether the price is only that, as of all spot."""
     currency: str
 
 
@@ -387,6 +389,7 @@ def _rung(rung: Rung, when: Literal["always", "peak", "off-peak"]) -> DocumentRu
         price=None
         if price is None
         else DocumentRange(minimum=round(price.minimum, 4), maximum=round(price.maximum, 4)),
+        upper_bound=rung.upper_bound,
         currency=fit.currency,
     )
 

@@ -42,7 +42,7 @@ from components.node_pools import (
 )
 from components.serverless import ServerlessArgs
 from stacks.preview.recording import Recorded, Recording
-from support import named, only, recorded
+from support import named, recorded
 
 REGION = "cn-hangzhou"
 GPUS = ServerlessRung(compute_class="gpu", gpu_model="A10")
@@ -335,7 +335,7 @@ def test_resource_policy() -> None:
         "units": [
             {"resource": "ecs", "nodeSelector": {"node-pool": "fixed"}, "max": 4},
             {"resource": "ecs", "nodeSelector": {"node-pool": "growing"}, "podLabels": wait},
-            {"resource": "ecs", "nodeSelector": {"node-pool": "spot"}, "podLabels": wait},
+            {"resource": "ecs", "nodeSelector": {"node-pool": "spot", "spot": "true"}, "podLabels": wait},
             {
                 "resource": "acs",
                 "max": 50,
@@ -731,7 +731,7 @@ def test_problems_of_all_classes_at_once() -> None:
 CLASSES = {
     "worker": _job(strategy="staggered", namespaces=["ray", "spark"]),
     "head": _job(strategy="staggered", role="leader", namespaces=["ray"]),
-    "query": _job(strategy="elastic", namespaces=["trino"]),
+    "query": _job(strategy="elastic", namespaces=["trino", "ray"]),
     "plain": _job(namespaces=["plain"], pools=["fixed"]),
 }
 
@@ -794,7 +794,7 @@ def test_priority_classes() -> None:
 def test_policies_say_what_the_plan_says() -> None:
     policies = _of(_job_classes(), POLICY)
     plans = plan_job_classes(CLASSES, _compute(), SCHEDULING)
-    assert sorted(policies) == ["ray/head", "ray/worker", "spark/worker", "trino/query"]
+    assert sorted(policies) == ["ray/head", "ray/query", "ray/worker", "spark/worker", "trino/query"]
     for key, policy in policies.items():
         plan = plans[key.partition("/")[2]]
         assert policy.inputs["spec"] == plan.resource_policy
@@ -805,6 +805,7 @@ def test_only_the_rungs_of_staggered_classes_are_left_to_their_switch() -> None:
     ignored = {key: tuple(policy.options.ignore_changes) for key, policy in _of(_job_classes(), POLICY).items()}
     assert ignored == {
         "ray/head": ("spec",),
+        "ray/query": (),
         "ray/worker": ("spec",),
         "spark/worker": ("spec",),
         "trino/query": (),
@@ -815,11 +816,11 @@ def test_switches_patch_the_policies_at_their_hours() -> None:
     jobs = _of(_job_classes(), CRON_JOB)
     plans = plan_job_classes(CLASSES, _compute(), SCHEDULING)
     assert sorted(jobs) == [
-        *("ray/head-off-peak", "ray/head-peak", "ray/worker-off-peak", "ray/worker-peak"),
-        *("spark/worker-off-peak", "spark/worker-peak"),
+        *("ray/off-peak-head", "ray/off-peak-worker", "ray/peak-head", "ray/peak-worker"),
+        *("spark/off-peak-worker", "spark/peak-worker"),
     ]
     for key, job in jobs.items():
-        name, _, when = key.partition("/")[2].partition("-")
+        when, _, name = key.partition("/")[2].rpartition("-")
         spec = job.inputs["spec"]
         assert spec["timeZone"] == "Asia/Singapore"
         assert spec["schedule"] == {"peak": "5 7 * * *", "off-peak": "30 22 * * *"}[when]
@@ -872,7 +873,7 @@ def test_kubernetes_knows_every_field() -> None:
 
 def test_without_staggered_classes_nothing_is_switched() -> None:
     recording = recorded(lambda: JobClasses("jobs", {"query": CLASSES["query"]}, compute=_compute()))
-    assert only(recording, POLICY)
+    assert set(_of(recording, POLICY)) == {"ray/query", "trino/query"}
     assert not {CRON_JOB, ROLE} & {resource.type for resource in recording.resources}
 
 
@@ -880,6 +881,9 @@ def test_bad_input_registers_nothing() -> None:
     def program() -> None:
         with pytest.raises(InvalidInput, match=r"jobs\.gpuTopology = True: needs pods with whole GPUs"):
             JobClasses("jobs", {"jobs": _job(gpu_topology=True)}, compute=_compute())
+
+        with pytest.raises(InvalidInput, match="needs a Pro specification"):
+            JobClasses("jobs", {"jobs": CLASSES["query"]}, compute=_compute(cluster_spec="ack.standard"))
 
     assert recorded(program).resources == []
 
@@ -1008,7 +1012,9 @@ def test_pods_may_run_on_each_of_their_rungs_and_on_no_other_pool(
     used = {rung.pool for rung in rungs if rung.pool}
     assert _pools_of(plan.placement) == used
     serverless = any(rung.kind == "serverless" for rung in rungs)
-    assert _terms(plan.placement).get("type") == (["virtual-kubelet"] if serverless and used else None)
+    assert _terms(plan.placement).get("type") == (
+        ["virtual-kubelet"] if serverless and len({rung.name for rung in rungs}) > 1 else None
+    )
     tolerations = plan.placement["tolerations"]
     taints = [taint for name in used for taint in compute.pools[name][1].taints]
     assert all(_tolerated(taint, tolerations) for taint in taints)

@@ -213,13 +213,6 @@ def _profile(**given: Any) -> dict[str, Any]:
             ZONES,
             [("profiles.p.computeClass", "ECI has only general-purpose")],
         ),
-        (
-            _profile(provider="acs", compute_class="gpu"),
-            REGION,
-            ZONES,
-            [("profiles.p.computeClass", "need an invitation")],
-        ),
-        ({"gpu_models": ["A10"], **_profile(provider="acs", compute_class="gpu")}, REGION, ZONES, []),
     ],
 )
 def test_problems(given: dict[str, Any], region: str, zones: tuple[str, ...], expected: list[tuple[str, str]]) -> None:

@@ -66,7 +66,7 @@ def policy(*units: Mapping[str, Any], role: str = "worker", spec: Any = None) ->
     return program
 
 
-CHEAP = {"resource": "ecs", "nodeSelector": {"node-pool": "cheap"}}
+CHEAP = {"resource": "ecs", "nodeSelector": {"node-pool": "cheap", "spot": "true"}}
 DEAR = {"resource": "ecs", "nodeSelector": {"node-pool": "dear"}}
 BEST_EFFORT = {"resource": "acs", "podLabels": {"alibabacloud.com/compute-qos": "best-effort"}}
 
@@ -226,8 +226,8 @@ COMPUTE_CASES = [
     ),
     Case(
         "leaders-not-on-spot",
-        both(spot(), ray(nodeSelector={"node-pool": "dear"})),
-        both(spot(), ray(nodeSelector={"node-pool": "cheap"})),
+        ray(nodeSelector={"spot": "false"}),
+        ray(nodeSelector={"spot": "true"}),
         "spec.rayClusterSpec.headGroupSpec.template is a Ray head, Spark driver or launcher and may land on spot: its "
         "end ends the job. Remove the toleration, selector or label.",
     ),
