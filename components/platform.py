@@ -53,6 +53,8 @@ class SystemPlan:
     cleanup_cloud_resources: bool
     log_project_key: str
     """Key of the configuration that takes the log project, "" where none is known."""
+    unconfirmed: str
+    """What no source confirms of this form, "" for nothing."""
 
 
 def plan_systems(
@@ -128,6 +130,7 @@ def _plan(name: str, args: SystemArgs, flavor: Flavor) -> SystemPlan:
         definitions=entry.get("definitions", ()),
         cleanup_cloud_resources=form.get("cleanupCloudResources", False),
         log_project_key=form.get("logProjectKey", ""),
+        unconfirmed=form.get("unconfirmed", ""),
     )
 
 

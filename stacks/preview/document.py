@@ -21,9 +21,10 @@ from components.inputs import Args
 from components.job_classes import Rung, plan_job_classes
 from components.network import plan_network
 from components.node_pools import plan_node_pool
+from components.platform import plan_systems
 
 from ..addresses import AddressNeed, address_needs
-from ..environment import Environment, compute
+from ..environment import Environment, compute, kubernetes_version
 from ..policy_config import policy_config, usage_by_resource
 from .findings import Findings
 from .recording import Options, Recorded, Recording
@@ -202,6 +203,8 @@ class Document(Args):
     policies: DocumentPolicies
     capacity: DocumentCapacity
     job_classes: Sequence[DocumentJobClass] = ()
+    unconfirmed: Mapping[str, str] = {}
+    """What no source confirms of an in-cluster system, by its name."""
     cost: DocumentCost
 
     @property
@@ -251,6 +254,11 @@ def build(
         ),
         capacity=_capacity(environment, resources),
         job_classes=_job_classes(environment),
+        unconfirmed={
+            system.name: system.unconfirmed
+            for system in plan_systems(environment.systems, environment.flavor, kubernetes_version(environment))
+            if system.unconfirmed
+        },
         cost=_cost(environment, recording.stack, resources),
     )
 

@@ -50,6 +50,7 @@ def render(document: Document, diff: Diff | None = None) -> RenderableType:
         ("Fit: where a pod of each class runs, in this order", _fit(document)),
         ("Estimated monthly cost", _cost(document)),
         ("Policies", _findings(document)),
+        ("UNCONFIRMED: no source says so, check before apply", _unconfirmed(document)),
         ("Outputs", _outputs(document)),
         ("Changes", None if diff is None else _changes(diff)),
     ):
@@ -191,6 +192,11 @@ def _findings(document: Document) -> RenderableType:
         level = Text(finding.enforcement_level, style=style)
         table.add_row(level, finding.severity, finding.policy, resource, escape(finding.message))
     return Group(f"{counts}:", table)
+
+
+def _unconfirmed(document: Document) -> RenderableType | None:
+    lines = [f"system {name}: {what}" for name, what in document.unconfirmed.items()]
+    return Group(*lines) if lines else None
 
 
 def _outputs(document: Document) -> RenderableType | None:
