@@ -20,7 +20,7 @@ Percent = Annotated[int, Field(ge=1, le=100)]
 
 class DeschedulerArgs(Args):
     """Moves pods from nodes that are used more than others. Switch the descheduler on in the add-on as well: whether
-    its API can is UNCONFIRMED. Virtual nodes are left alone."""
+    its API can is UNCONFIRMED. After a change, restart the Deployment kube-system/ack-koord-descheduler."""
 
     enabled: bool = False
     """Whether its configuration is written."""
@@ -42,6 +42,9 @@ class DeschedulerArgs(Args):
 
     high_memory_percent: Percent = 60
     """High mark of memory."""
+
+    pod_labels: Mapping[str, str] = {"koordinator.sh/qosClass": "BE"}
+    """Labels of the pods that it may move. Default: best-effort pods."""
 
     excluded_namespaces: Sequence[str] = ("kube-system", "koordinator-system")
     """Namespaces whose pods stay."""
@@ -104,10 +107,11 @@ def slo_config(args: ColocationArgs) -> Mapping[str, str]:
         },
     }
     if args.isolate:
+        on = {"enable": args.enabled}
         data["resource-qos-config"] = {
             "clusterStrategy": {
-                "lsClass": {"cpuQOS": {"enable": True, "groupIdentity": 2}, "memoryQOS": {"enable": True}},
-                "beClass": {"cpuQOS": {"enable": True, "groupIdentity": -1}, "memoryQOS": {"enable": True}},
+                "lsClass": {"cpuQOS": {**on, "groupIdentity": 2}, "memoryQOS": on},
+                "beClass": {"cpuQOS": {**on, "groupIdentity": -1}, "memoryQOS": on},
             }
         }
     return {key: json.dumps(value, separators=(",", ":"), sort_keys=True) for key, value in data.items()}
@@ -142,6 +146,7 @@ def descheduler_config(args: DeschedulerArgs) -> str:
                     "anomalyCondition": {"consecutiveAbnormalities": 5},
                     "detectorCacheTimeout": "5m",
                     "evictableNamespaces": {"exclude": list(args.excluded_namespaces)},
+                    "podSelectors": [{"name": "evictable", "selector": {"matchLabels": dict(args.pod_labels)}}],
                 },
             },
         ],
@@ -196,9 +201,13 @@ class Colocation(pulumi.ComponentResource):
             opts=child,
         )
         if args.descheduler.enabled:
-            kubernetes.core.v1.ConfigMap(
+            kubernetes.core.v1.ConfigMapPatch(
                 f"{resource_name}-descheduler",
-                metadata={"name": "koord-descheduler-config", "namespace": "kube-system"},
+                metadata={
+                    "name": "koord-descheduler-config",
+                    "namespace": "kube-system",
+                    "annotations": {"pulumi.com/patchForce": "true"},
+                },
                 data={"koord-descheduler-config": descheduler_config(args.descheduler)},
                 opts=child,
             )

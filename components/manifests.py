@@ -37,6 +37,10 @@ class UnreadableQuantity(ValueError):
     """A quantity that is none."""
 
 
+class UnreadableTemplate(ValueError):
+    """A pod template whose parts are not of the kind that Kubernetes wants."""
+
+
 @dataclass(frozen=True)
 class PodTemplate:
     """One pod template. `path` is where it stands in the manifest; `role` is "" where the kind does not tell.
@@ -70,17 +74,40 @@ class PodTemplate:
         """Annotations of the pods."""
         return self.metadata.get("annotations") or {}
 
+    def check(self) -> None:
+        """Raise `UnreadableTemplate` where a part is not of the kind that Kubernetes wants."""
+        mappings = {"metadata": self.metadata, "spec": self.spec, "gpu": self.node.get("gpu") or {}}
+        for name, part in mappings.items():
+            if not isinstance(part, Mapping):
+                raise UnreadableTemplate(f"{self.path}: {name} is not a mapping")
+        for name, part in {
+            "labels": self.labels,
+            "annotations": self.annotations,
+            "nodeSelector": self.spec.get("nodeSelector") or {},
+            "affinity": self.spec.get("affinity") or {},
+        }.items():
+            if not isinstance(part, Mapping) or not all(isinstance(value, str | Mapping) for value in part.values()):
+                raise UnreadableTemplate(f"{self.path}: {name} is not a mapping of texts")
+        for name in ("containers", "initContainers", "tolerations"):
+            items = self.spec.get(name) or ()
+            if not isinstance(items, list | tuple) or not all(isinstance(item, Mapping) for item in items):
+                raise UnreadableTemplate(f"{self.path}: {name} is not a list of mappings")
+        if self.spark and self.node.get("gpu") and not {"name", "quantity"} <= set(self.node["gpu"]):
+            raise UnreadableTemplate(f"{self.path}: gpu needs name and quantity")
+
     @property
     def requests(self) -> Mapping[str, str]:
-        """What a pod asks for, as Kubernetes writes it: over its containers, requests before limits."""
+        """What a pod asks for, as Kubernetes counts it: the sum of its containers or its largest init container,
+        whatever is more; requests before limits."""
         if self.spark:
             return self._spark_requests()
         totals: dict[str, float] = {}
         for container in self.spec.get("containers") or ():
-            resources = container.get("resources") or {}
-            asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
-            for name, quantity in asked.items():
-                totals[name] = totals.get(name, 0) + number(quantity)
+            for name, amount in _asked(container).items():
+                totals[name] = totals.get(name, 0) + amount
+        for container in self.spec.get("initContainers") or ():
+            for name, amount in _asked(container).items():
+                totals[name] = max(totals.get(name, 0), amount)
         return {name: f"{total:g}" if name != "memory" else str(round(total)) for name, total in totals.items()}
 
     def _spark_requests(self) -> Mapping[str, str]:
@@ -102,6 +129,9 @@ class PodTemplate:
         if not vcpu or not memory:
             return None
         shared, core = asked.get("aliyun.com/gpu-mem"), asked.get("aliyun.com/gpu-core.percentage")
+        for name in ("nvidia.com/gpu", "aliyun.com/gpu", "aliyun.com/gpu-mem", "aliyun.com/gpu-core.percentage"):
+            if not float(asked.get(name, 0)).is_integer():
+                raise UnreadableQuantity(f"{name} = {asked[name]} is not a whole number")
         return PodShape.model_construct(
             vcpu=vcpu,
             memory_gib=round(memory, 3),
@@ -123,13 +153,17 @@ class PodTemplate:
     def node_labels(self) -> Iterator[tuple[str, str]]:
         """Labels of nodes that the pods ask for, by selector or by required affinity."""
         yield from (self.spec.get("nodeSelector") or {}).items()
-        required = ((self.spec.get("affinity") or {}).get("nodeAffinity") or {}).get(
-            "requiredDuringSchedulingIgnoredDuringExecution"
-        ) or {}
+        required = ((self.spec.get("affinity") or {}).get("nodeAffinity") or {}).get(REQUIRED) or {}
         for term in required.get("nodeSelectorTerms") or ():
             for expression in term.get("matchExpressions") or ():
                 if expression.get("operator") == "In":
                     yield from ((expression["key"], value) for value in expression.get("values") or ())
+
+
+def _asked(container: Mapping[str, Any]) -> dict[str, float]:
+    resources = container.get("resources") or {}
+    asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
+    return {name: number(quantity) for name, quantity in asked.items()}
 
 
 def number(quantity: object, units: Mapping[str, int] = BYTES) -> float:
@@ -189,6 +223,22 @@ def _role(path: str) -> Role | Literal[""]:
     return "worker" if re.search(r"\.workerGroupSpecs\[\d+\]$|\.Worker$", path) else ""
 
 
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def _both(own: Mapping[str, Any], placement: Mapping[str, Any]) -> dict[str, Any]:
+    """An affinity that demands what both demand of nodes: each term of one with each term of the other."""
+    node = dict(own.get("nodeAffinity") or {})
+    theirs = placement["nodeAffinity"][REQUIRED]["nodeSelectorTerms"]
+    mine = (node.get(REQUIRED) or {}).get("nodeSelectorTerms") or [{}]
+    terms = [
+        {key: [*a.get(key, ()), *b.get(key, ())] for key in ("matchExpressions", "matchFields") if key in a or key in b}
+        for a in mine
+        for b in theirs
+    ]
+    return {**own, "nodeAffinity": {**node, REQUIRED: {"nodeSelectorTerms": terms}}}
+
+
 def placed(manifest: Mapping[str, Any], placements: Mapping[str, Mapping[str, Any]], label: str) -> dict[str, Any]:
     """A manifest of which each pod template with a job class has what the class's placement says.
 
@@ -207,7 +257,7 @@ def placed(manifest: Mapping[str, Any], placements: Mapping[str, Mapping[str, An
             if placement[key]:
                 metadata[key] = {**(metadata.get(key) or {}), **placement[key]}
         if placement["affinity"]:
-            spec["affinity"] = {**(spec.get("affinity") or {}), **placement["affinity"]}
+            spec["affinity"] = _both(spec.get("affinity") or {}, placement["affinity"])
         own = [t for t in spec.get("tolerations") or () if t not in placement["tolerations"]]
         if own or placement["tolerations"]:
             spec["tolerations"] = [*own, *placement["tolerations"]]

@@ -19,7 +19,7 @@ from pulumi_policy import (
 
 from components import catalog
 from components.capacity import NODE_POOL
-from components.manifests import PodTemplate, UnreadableQuantity, pod_templates
+from components.manifests import PodTemplate, UnreadableQuantity, UnreadableTemplate, pod_templates
 from components.serverless import smallest_size
 
 from .properties import UNKNOWN, Unknown, known, plain, require_known
@@ -29,7 +29,19 @@ CLUSTER = "alicloud:cs/managedKubernetes:ManagedKubernetes"
 RESOURCE_POLICY = "kubernetes:scheduling.alibabacloud.com/v1alpha1:ResourcePolicy"
 
 
+_SEEN: dict[str, Any] = {}
+"""Specs of ResourcePolicies by URN. In the first preview of a cluster the engine knows nothing of what will lie in it
+when it validates the stack, but it has shown each resource's inputs before."""
+
+
+def _remember(args: ResourceValidationArgs) -> None:
+    """Keep the spec of a ResourcePolicy. Each rule over resources does, so that any of them may be switched off."""
+    if args.resource_type == RESOURCE_POLICY:
+        _SEEN[args.urn] = plain(args.props).get("spec")
+
+
 def _hardened(args: ResourceValidationArgs, report: ReportViolation) -> None:
+    _remember(args)
     if args.resource_type != NODE_POOL:
         args.not_applicable("not a node pool")
     props = args.props
@@ -59,6 +71,7 @@ nodes_hardened = ResourceValidationPolicy(
 
 
 def _one_owner(args: ResourceValidationArgs, report: ReportViolation) -> None:
+    _remember(args)
     if args.resource_type != NODE_POOL:
         args.not_applicable("not a node pool")
     scaling = known(args.props, "scalingConfig")
@@ -115,11 +128,6 @@ def _pools(args: StackValidationArgs) -> list[PolicyResource]:
     return [resource for resource in args.resources if resource.resource_type == NODE_POOL]
 
 
-_SEEN: dict[str, Any] = {}
-"""Specs of ResourcePolicies by URN. In the first preview of a cluster the engine knows nothing of what will lie in it
-when it validates the stack, but it has shown each resource's inputs before."""
-
-
 def _policies(args: StackValidationArgs) -> Iterator[tuple[PolicyResource, list[dict[str, Any]]]]:
     for resource in args.resources:
         if resource.resource_type == RESOURCE_POLICY:
@@ -174,13 +182,22 @@ def _best_effort(labels: Mapping[str, str], annotations: Mapping[str, str]) -> b
     return labels.get("alibabacloud.com/compute-qos") == "best-effort" or spot != "NoSpot"
 
 
-def _templates(args: ResourceValidationArgs) -> Iterator[PodTemplate]:
+def _templates(args: ResourceValidationArgs, role: str = "") -> Iterator[PodTemplate]:
+    """The pod templates of a resource; role: only those of this role, "" for all."""
     if not args.resource_type.startswith("kubernetes:") or "spec" not in args.props:
         args.not_applicable("holds no pods")
     for template in pod_templates(plain(args.props)):
+        if role and template.role != role:
+            continue
         for part in (template.metadata, template.spec):
             if isinstance(part, Unknown):
                 require_known(part, template.path)
+        try:
+            template.check()
+        except UnreadableTemplate:
+            parts = [template.spec.get(key) for key in ("tolerations", "nodeSelector", "affinity", "containers")]
+            require_known([template.labels, template.annotations, *parts], template.path)
+            continue  # The API server refuses it.
         yield template
 
 
@@ -189,9 +206,10 @@ def _where(template: PodTemplate) -> str:
 
 
 def _leaders(args: ResourceValidationArgs, report: ReportViolation) -> None:
+    _remember(args)
     if args.resource_type == RESOURCE_POLICY:
         inputs = plain(args.props)
-        spec = _SEEN[args.urn] = inputs.get("spec")
+        spec = inputs.get("spec")
         if (inputs.get("metadata") or {}).get("labels", {}).get("role") == "leader":
             require_known(spec, "spec")
             if any(map(_on_spot, (spec or {}).get("units") or ())):
@@ -200,9 +218,7 @@ def _leaders(args: ResourceValidationArgs, report: ReportViolation) -> None:
                     "Remove the spot unit.",
                     args.urn,
                 )
-    for template in _templates(args):
-        if template.role != "leader":
-            continue
+    for template in _templates(args, "leader"):
         where = {key: template.spec.get(key) for key in ("tolerations", "nodeSelector", "affinity")}
         require_known({**where, "labels": template.labels, "annotations": template.annotations}, template.path)
         asks_for_spot = ("spot", "true") in template.node_labels()
@@ -271,6 +287,9 @@ def _serverless_limits(args: ResourceValidationArgs, report: ReportViolation) ->
         for key in FORBIDDEN_ON_SERVERLESS:
             if spec.get(key) is True:
                 report(f"{_where(template)} asks for {key}, which serverless pods cannot have. Remove it.", args.urn)
+        for container in spec.get("containers") or ():
+            if isinstance(container, dict) and (container.get("securityContext") or {}).get("privileged") is True:
+                report(f"{_where(template)} is privileged, which serverless pods cannot be. Remove it.", args.urn)
         if any(isinstance(volume, dict) and "hostPath" in volume for volume in spec.get("volumes") or ()):
             report(f"{_where(template)} mounts a hostPath, which serverless pods cannot. Use another volume.", args.urn)
         require_known([c.get("resources") for c in spec.get("containers") or () if isinstance(c, dict)], template.path)

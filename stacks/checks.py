@@ -149,6 +149,10 @@ def _compute_problems(environment: Environment, pools: Mapping[str, NodePoolPlan
     for section, problems in sections.items():
         for problem in problems:
             yield problem.under(section)
+    plain = [name for name, pool in environment.node_pools.items() if pool.image_type == "ContainerOS"]
+    if environment.colocation.enabled and environment.colocation.isolate and plain:
+        message = f"needs Alibaba Cloud Linux, but the image of {', '.join(plain)} is ContainerOS; set isolate: false"
+        yield Problem("colocation.isolate", True, message)
     if not environment.cluster.spec.startswith("ack.pro"):
         yield from _basic_problems(environment)
     if pools.keys() == environment.node_pools.keys():  # Else the classes would seem to fit nowhere.

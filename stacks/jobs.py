@@ -16,7 +16,7 @@ import yaml
 from components.inputs import InvalidInput, Problem, one_of
 from components.job_classes import Compute, JobClassPlan, plan_job_classes
 from components.job_classes.planning import CLASS_LABEL
-from components.manifests import PodTemplate, UnreadableQuantity, placed, pod_templates
+from components.manifests import PodTemplate, UnreadableQuantity, UnreadableTemplate, placed, pod_templates
 from components.node_pools import plan_node_pool
 
 from .environment import Environment, compute
@@ -46,12 +46,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     placements = {name: plan.placement for name, plan in plans(environment).items()}
     output = [placed(manifest, placements, CLASS_LABEL) for manifests in jobs.values() for manifest in manifests]
-    print(yaml.safe_dump_all(output, sort_keys=False, allow_unicode=True), end="")
+    print(yaml.dump_all(output, Dumper=_Dumper, sort_keys=False, allow_unicode=True), end="")
     return 0
+
+
+COMMON = frozenset({"cpu", "memory", "ephemeral-storage"})
+"""Resources that any pod may ask for."""
 
 
 class UnreadableManifest(Exception):
     """A file that holds no manifests."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes equal parts out each time: anchors are hard to read in a manifest."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 def _read(file: Path) -> list[dict[str, Any]]:
@@ -62,7 +73,19 @@ def _read(file: Path) -> list[dict[str, Any]]:
         raise UnreadableManifest(f"{file}: not readable as YAML: {reason}") from None
     if not documents or not all(isinstance(document, dict) and "kind" in document for document in documents):
         raise UnreadableManifest(f"{file}: holds something else than Kubernetes manifests, each with a kind")
-    return documents
+    expanded = [item for document in documents for item in _items(document)]
+    for manifest in expanded:
+        try:
+            for template in pod_templates(manifest):
+                template.check()
+        except UnreadableTemplate as error:
+            raise UnreadableManifest(f"{file}: {manifest.get('kind')}: {error}") from None
+    return expanded
+
+
+def _items(document: dict[str, Any]) -> list[dict[str, Any]]:
+    items = document.get("items")
+    return items if document["kind"] == "List" and isinstance(items, list) else [document]
 
 
 def plans(environment: Environment) -> Mapping[str, JobClassPlan]:
@@ -78,8 +101,10 @@ def _compute(environment: Environment) -> Compute:
 def job_problems(environment: Environment, manifests: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
     """What keeps jobs from running as their classes say; paths start with kind and name."""
     templates = [(manifest, template) for manifest in manifests for template in pod_templates(manifest)]
-    if not templates:
-        yield Problem("", None, "holds no pod template")
+    if not any(CLASS_LABEL in template.labels for _, template in templates):
+        yield Problem(
+            "pod templates", len(templates), f"none has the label {CLASS_LABEL}; name one of jobClasses there"
+        )
     for manifest, template in templates:
         name = (manifest.get("metadata") or {}).get("name", "")
         for problem in _template_problems(
@@ -98,9 +123,11 @@ def _template_problems(environment: Environment, template: PodTemplate, namespac
         yield Problem(path, name, one_of(name, classes, "one of jobClasses"))
         return
     args = classes[name]
-    if template.role == "leader" and args.role == "worker":
+    if template.role == "leader" and args.role != "leader":
         leaders = ", ".join(sorted(other for other, job in classes.items() if job.role == "leader"))
-        yield Problem(path, name, f"is a class of workers, which may be lost; its end ends the job: use {leaders}")
+        yield Problem(
+            path, name, f"is a class of role {args.role}, but the end of this pod ends the job: use {leaders}"
+        )
     if namespace and namespace not in args.namespaces:
         yield Problem("namespace", namespace, f"not one of the class's: {', '.join(args.namespaces)}")
     try:
@@ -113,10 +140,21 @@ def _template_problems(environment: Environment, template: PodTemplate, namespac
         return
     job = args.model_copy(update={"pod": shape, "maximum_pods": 1, "maxima": {}})
     try:
-        plan_job_classes({name: job}, _compute(environment), environment.scheduling)
+        plan = plan_job_classes({name: job}, _compute(environment), environment.scheduling)[name]
     except InvalidInput as invalid:
         for problem in invalid.problems:
             yield Problem("resources", shape.text, problem.message)
+        return
+    asked, expected = (set(names) - COMMON for names in (template.requests, plan.placement["resources"]["requests"]))
+    if asked != expected:
+        wanted = f"ask for {', '.join(sorted(expected))}" if expected else "ask for cpu and memory alone"
+        yield Problem("resources", sorted(asked), f"pods of this class {wanted}")
+    selector = template.spec.get("nodeSelector") or {}
+    pools = [environment.node_pools[rung.pool] for rung in (*plan.rungs, *plan.off_peak_rungs) if rung.pool]
+    labels = [plan_node_pool(pool, rung).labels for rung, pool in environment.node_pools.items() if pool in pools]
+    own = {key: value for key, value in selector.items() if any(key in known for known in labels)}
+    if own and not any(own.items() <= known.items() for known in labels):
+        yield Problem("nodeSelector", own, "no node of the class has these labels; leave it out")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from components.colocation import Colocation
 from components.encryption import EncryptionKey
 from components.job_classes import JobClasses
 from components.network import Network
-from components.node_pools import Autoscaler, NodePool
+from components.node_pools import Autoscaler, NodePool, NodePoolArgs
 from components.platform import Platform
 from components.serverless import Serverless
 from components.storage import Bucket
@@ -72,7 +72,7 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
     pools = {
         pool: NodePool(
             pool,
-            args,
+            _with_fallback(args, environment),
             name=f"{name}-{pool}",
             cluster_id=cluster.cluster_id,
             vswitch_ids=[switch for zone in environment.zones_of(args) for switch in network.node_vswitch_ids[zone]],
@@ -119,6 +119,13 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
     }
 
 
+def _with_fallback(args: NodePoolArgs, environment: Environment) -> NodePoolArgs:
+    """A pool as declared; without the ResourcePolicies in the cluster, on-demand instances step in for spot."""
+    if args.spot is None or environment.in_cluster:
+        return args
+    return args.model_copy(update={"spot": args.spot.model_copy(update={"on_demand_fallback": True})})
+
+
 def _in_cluster(
     environment: Environment,
     cluster: Cluster,
@@ -129,7 +136,9 @@ def _in_cluster(
     """Register what lies in the cluster itself, through its API server."""
     serverless, colocation = environment.serverless, environment.colocation
     needs_serverless = bool(serverless.profiles or serverless.image_caches)
-    if not environment.in_cluster or not (environment.job_classes or needs_serverless or colocation.enabled):
+    # Also where colocation is off, or switching it off would leave its last settings in force.
+    koordinated = "koordinator" in platform.systems
+    if not environment.in_cluster or not (environment.job_classes or needs_serverless or koordinated):
         return
     provider = kubernetes.Provider(
         "kubernetes",
@@ -154,7 +163,7 @@ def _in_cluster(
             deleted_with=whole,
             opts=opts("virtual-node"),
         )
-    if colocation.enabled:
+    if koordinated:
         Colocation("colocation", colocation, deleted_with=whole, opts=opts("koordinator"))
     if environment.job_classes:
         JobClasses(

@@ -86,6 +86,12 @@ spec: {{containers: [{{name: main, resources: {{requests: {{{requests}}}}}}}]}}
         ("ray-worker", "ray", "cpu: 1", "resources: missing; say how much CPU and memory a pod asks for"),
         ("ray-worker", "ray", "cpu: one, memory: 1Gi", "resources: 'one' is not a quantity"),
         ("notebook", "notebooks", "cpu: 9, memory: 8Gi", "resources = '9 vCPU, 8 GiB': fits nowhere"),
+        (
+            "notebook",
+            "notebooks",
+            "cpu: 1, memory: 1Gi, aliyun/erdma: 1",
+            "pods of this class ask for cpu and memory alone",
+        ),
     ],
 )
 def test_what_does_not_fit(
@@ -101,7 +107,7 @@ def test_what_does_not_fit(
 def test_a_leader_needs_a_class_that_is_not_for_workers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = (ROOT / "examples" / "ray-cleaning.yaml").read_text(encoding="utf-8").replace("ray-head}", "ray-worker}")
     error = _problems(tmp_path, capsys, text, "prod")
-    assert "is a class of workers, which may be lost; its end ends the job: use ray-head, spark-driver" in error
+    assert "is a class of role worker, but the end of this pod ends the job: use ray-head, spark-driver" in error
 
 
 @pytest.mark.parametrize(
@@ -110,7 +116,7 @@ def test_a_leader_needs_a_class_that_is_not_for_workers(tmp_path: Path, capsys: 
         ("a: [", "not readable as YAML"),
         ("- 1", "holds something else than Kubernetes manifests"),
         ("", "holds something else than Kubernetes manifests"),
-        ("kind: ConfigMap\nmetadata: {name: x}\n", "holds no pod template"),
+        ("kind: ConfigMap\nmetadata: {name: x}\n", "none has the label job-class"),
     ],
 )
 def test_a_file_without_jobs(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, expected: str) -> None:
@@ -122,3 +128,50 @@ def test_a_missing_file_and_a_missing_environment(tmp_path: Path, capsys: pytest
     assert "No such file" in capsys.readouterr().err
     assert jobs.main(["nowhere", str(EXAMPLES[0])]) == 2
     assert "is not an environment" in capsys.readouterr().err
+
+
+def test_a_class_asks_for_its_own_resources(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """GPUs chosen by their links, and what is reclaimed, are other resources than GPUs and CPU."""
+    for name, namespace, requests, expected in (
+        ("training-large", "training", "cpu: 1, memory: 1Gi, nvidia.com/gpu: 4", "ask for aliyun.com/gpu"),
+        ("backfill", "backfill", "cpu: 1, memory: 1Gi", "ask for kubernetes.io/batch-cpu, kubernetes.io/batch-memory"),
+        ("training-small", "training", "cpu: 1, memory: 1Gi, nvidia.com/gpu: 500m", "is not a whole number"),
+    ):
+        text = POD.format(name=name, namespace=namespace, requests=requests)
+        assert expected in _problems(tmp_path, capsys, text, "prod"), name
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        (
+            "nodeSelector: {node-pool: cache}, containers: [{name: a, resources: {requests: {cpu: 1, memory: 1Gi}}}]",
+            "no node",
+        ),
+        ("containers: [x]", "containers is not a list of mappings"),
+        ("nodeSelector: [x], containers: []", "nodeSelector is not a mapping of texts"),
+        (
+            "containers: [{name: a, resources: {requests: {cpu: 1, memory: 1Gi}}}], "
+            "initContainers: [{name: b, resources: {requests: {cpu: 64}}}]",
+            "resources = '64 vCPU, 1 GiB': fits nowhere",
+        ),
+    ],
+)
+def test_all_of_a_pod_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str], spec: str, expected: str) -> None:
+    labels = "{namespace: notebooks, labels: {job-class: notebook}}"
+    assert expected in _problems(tmp_path, capsys, f"kind: Pod\nmetadata: {labels}\nspec: {{{spec}}}\n")
+
+
+def test_a_head_needs_a_class_of_leaders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "examples" / "ray-cleaning.yaml").read_text(encoding="utf-8").replace("ray-head}", "notebook}")
+    assert "is a class of role service, but the end of this pod ends the job" in _problems(
+        tmp_path, capsys, text, "prod"
+    )
+
+
+def test_the_items_of_a_list_are_placed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pods = [yaml.safe_load(POD.format(name="notebook", namespace="notebooks", requests="cpu: 1, memory: 1Gi"))] * 2
+    path = tmp_path / "list.yaml"
+    path.write_text(yaml.safe_dump({"kind": "List", "items": pods}), encoding="utf-8")
+    placed = _placed("prod", path, capsys)
+    assert [pod["spec"]["priorityClassName"] for pod in placed] == ["job-high", "job-high"]

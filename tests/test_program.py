@@ -5,7 +5,10 @@ from collections.abc import Mapping
 import pytest
 
 from components import catalog
+from policies.rules import RULES
 from stacks.loading import PROJECT, StackConfig, load_environment, read_stack_config
+from stacks.policy_config import policy_config
+from stacks.preview.findings import run_policies
 from stacks.preview.recording import SECRET, ProgramFailed, Recording, record_environment
 from support import ENVIRONMENTS, ROOT, overlaid
 
@@ -102,3 +105,13 @@ def test_bad_configuration_ends_in_the_report() -> None:
         record_environment("dev", overlaid("dev", {"region": "cn-nowhere"}))
     assert str(caught.value).startswith('1 problem in environment dev\n\n  region = "cn-nowhere"\n')
     assert "stacks/profiles/flavors/ack.yaml" not in str(caught.value)
+
+
+@pytest.mark.parametrize("stack", CLOUD)
+def test_without_a_way_into_the_cluster_the_cloud_side_stands_alone(stack: str) -> None:
+    """The first deployment: nothing inside the cluster, and no rule is violated for it."""
+    config = overlaid(stack, {"inCluster": False})
+    recording = record_environment(stack, config)
+    assert not [resource.urn for resource in recording.resources if resource.type.startswith("kubernetes:")]
+    findings = run_policies(recording, RULES, policy_config(load_environment(stack, config), stack))
+    assert [finding for finding in findings.violations if finding.level == "mandatory"] == []

@@ -84,14 +84,14 @@ class JobClassArgs(Args):
     """What one pod asks for."""
 
     maximum_pods: Annotated[int, Field(ge=1, le=50_000)]
-    """Pods of the class at most, over all its jobs."""
+    """Pods of the class to plan for, over all its jobs. Serverless pods of each namespace are capped at it."""
 
     namespaces: Annotated[Sequence[Annotated[str, Field(pattern=NAMESPACE)]], Field(min_length=1)]
-    """Namespaces in which its pods run. Each gets the class's ResourcePolicy."""
+    """Namespaces in which its pods run. Each gets the class's ResourcePolicy; all but `default` are made."""
 
     pools: Annotated[Sequence[str], Field(min_length=1)] | None = None
-    """Node pools that it may use, in this order within a rung. None: all of the kind that fits the pod: `gpu` and
-    `lingjun` for GPUs; `memory`, then `cpu`, from 7 GiB a vCPU; else `cpu`."""
+    """Node pools that it may use, in this order within a rung. None: all of the kind that fits the pod: `gpu` for GPUs;
+    `memory`, then `cpu`, from 7 GiB a vCPU; else `cpu`. Lingjun pools must be named."""
 
     gpu_models: Sequence[str] = ()
     """GPU models that it may use, such as `A10`. Empty: any."""
@@ -113,8 +113,8 @@ class JobClassArgs(Args):
     """How it uses serverless pods."""
 
     maxima: Mapping[str, Annotated[int, Field(ge=1)]] = {}
-    """Most pods on a rung: by pool of fixed size, or `serverless` (of best-effort and of other pods each). An
-    autoscaled pool has its own maximum."""
+    """Most pods of a namespace on a rung: by pool of fixed size, or `serverless` (of best-effort and of other pods
+    each). An autoscaled pool has its own maximum. While a capped pool has no room, pods wait `waitMinutes`."""
 
     wait_minutes: Annotated[int, Field(ge=1, le=60)] = 5
     """Minutes that a pod waits for an autoscaled pool before it tries the next rung."""

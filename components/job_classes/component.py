@@ -66,7 +66,9 @@ class JobClasses(pulumi.ComponentResource):
                     # Deleting a namespace deletes all that runs in it.
                     opts=pulumi.ResourceOptions(parent=self, deleted_with=deleted_with, retain_on_delete=True),
                 )
-                for namespace in sorted({name for plan in plans.values() for name in plan.args.namespaces})
+                for namespace in sorted(
+                    {name for plan in plans.values() for name in plan.args.namespaces} - {"default"}
+                )
             }
             if scheduling.create_namespaces
             else {}
@@ -156,10 +158,12 @@ def _switch(
     name: str, time: str, spec: Mapping[str, Any], image: str, timezone: str
 ) -> kubernetes.batch.v1.CronJobSpecArgsDict:
     hour, minute = time.split(":")
-    patch = json.dumps({"spec": spec}, separators=(",", ":"), sort_keys=True)
+    # The spec as a whole: a merge would leave behind what the other one has and this one has not.
+    change = [{"op": "replace", "path": "/spec", "value": spec}]
+    patch = json.dumps(change, separators=(",", ":"), sort_keys=True)
     command: Sequence[str] = (
         *("patch", "resourcepolicies.scheduling.alibabacloud.com", name),
-        *("--type=merge", f"--patch={patch}"),
+        *("--type=json", f"--patch={patch}"),
     )
     return {
         "schedule": f"{int(minute)} {int(hour)} * * *",

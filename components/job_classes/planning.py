@@ -182,6 +182,9 @@ def _class_problems(args: JobClassArgs, compute: Compute) -> Iterator[Problem]:
             yield Problem("colocated", True, "reclaims CPU and memory only, no GPUs")
     for key, maximum in args.maxima.items():
         yield from _maximum_problems(args, compute, key, maximum)
+    for index, namespace in enumerate(args.namespaces):
+        if namespace.startswith("kube-"):
+            yield Problem(f"namespaces[{index}]", namespace, "is one of Kubernetes itself; jobs need their own")
     doubled = sorted({name for name in args.namespaces if args.namespaces.count(name) > 1})
     if doubled:
         yield Problem("namespaces", list(args.namespaces), f"names {', '.join(doubled)} twice")
@@ -282,6 +285,7 @@ def _plan(name: str, args: JobClassArgs, compute: Compute) -> JobClassPlan:
         off_peak, others = _rungs(args, compute, ORDERS["elastic"])
         rejected |= others
     every = [*rungs, *(rung for rung in off_peak if rung not in rungs)]
+    resource_policy = _policy(name, args, rungs, compute, forced=len(every) > len(rungs))
     priority = args.priority or ("low" if args.colocated else "normal" if args.role == "worker" else "high")
     return JobClassPlan(
         name=name,
@@ -290,8 +294,8 @@ def _plan(name: str, args: JobClassArgs, compute: Compute) -> JobClassPlan:
         off_peak_rungs=off_peak,
         rejected=rejected,
         priority=priority,
-        placement=_placement(name, args, every, compute, priority),
-        resource_policy=_policy(name, args, rungs, compute, forced=len(every) > len(rungs)),
+        placement=_placement(name, args, every, compute, priority, ordered=resource_policy is not None),
+        resource_policy=resource_policy,
         off_peak_policy=_policy(name, args, off_peak, compute, forced=True) if len(every) > len(rungs) else None,
     )
 
@@ -330,7 +334,7 @@ def _marginal_price(rung: Rung, compute: Compute) -> float:
 def _kinds(pod: PodShape) -> list[str]:
     """Kinds of pools that fit a pod, the best first."""
     if pod.gpus or pod.gpu_memory_gib is not None:
-        return ["gpu", "lingjun"]
+        return ["gpu"]
     return ["memory", "cpu"] if pod.memory_gib / pod.vcpu >= MEMORY_INTENSIVE_GIB_PER_VCPU else ["cpu"]
 
 
@@ -360,7 +364,8 @@ def _pool_rung(args: JobClassArgs, compute: Compute, name: str) -> Rung:
     unit: dict[str, Any] = {"resource": "ecs", "nodeSelector": selector}
     if limit is not None:
         unit["max"] = limit
-    if pool.autoscaling is not None:
+    # Batch resources never make a pool grow, so colocated pods wait for nothing.
+    if pool.autoscaling is not None and not args.colocated:
         unit["podLabels"] = {WAIT_LABEL: "true"}
     return Rung(
         name=name,
@@ -380,9 +385,8 @@ def _serverless_rung(args: JobClassArgs, compute: Compute, qos: ComputeQos) -> R
     serverless = compute.serverless
     compute_class = args.serverless.compute_class
     limit = args.maxima.get("serverless")
-    unit: dict[str, Any] = {"resource": serverless.provider}
-    if limit is not None:
-        unit["max"] = limit
+    pods = min(limit or args.maximum_pods, serverless.maximum_pods)
+    unit: dict[str, Any] = {"resource": serverless.provider, "max": pods}
     if serverless.provider == "acs":
         labels = pod_labels("acs", compute_class, qos)
         # The scheduler adds what sends a pod to ACS itself; the class and quality of service are ours to say.
@@ -402,7 +406,7 @@ def _serverless_rung(args: JobClassArgs, compute: Compute, qos: ComputeQos) -> R
         qos=qos,
         fit=fit,
         nodes=0,
-        pods=serverless.maximum_pods if limit is None else limit,
+        pods=pods,
         limit=limit,
         unit=unit,
         upper_bound=quality == "spot",
@@ -428,9 +432,12 @@ def _policy(
 
 
 def _placement(
-    name: str, args: JobClassArgs, rungs: Sequence[Rung], compute: Compute, priority: Priority
+    name: str, args: JobClassArgs, rungs: Sequence[Rung], compute: Compute, priority: Priority, *, ordered: bool
 ) -> Mapping[str, Any]:
-    """What a pod template of the class must have, as Kubernetes writes it."""
+    """What a pod template of the class must have, as Kubernetes writes it.
+
+    ordered: whether a ResourcePolicy sends its pods to their rungs; labels that do so would override it.
+    """
     labels = {CLASS_LABEL: name}
     annotations: dict[str, str] = {}
     if args.role != "worker":
@@ -439,7 +446,7 @@ def _placement(
     if args.colocated:
         labels["koordinator.sh/qosClass"] = "BE"
     serverless = [rung for rung in rungs if rung.kind == "serverless"]
-    if serverless and len(rungs) == 1:
+    if serverless and not ordered:
         provider = compute.serverless.provider
         labels |= pod_labels(provider, args.serverless.compute_class, serverless[0].qos)
         annotations |= pod_annotations(provider, serverless[0].qos)
@@ -461,7 +468,7 @@ def _placement(
         # Labels alone send pods to the one serverless class that there is.
         "affinity": (
             {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
-            if len(rungs) > 1 or pools
+            if ordered or pools
             else {}
         ),
         "tolerations": [_toleration(taint) for taint in taints.values()],

@@ -196,7 +196,7 @@ class LingjunArgs(Args):
 
 
 class RollingUpdate(Args):
-    """How nodes are replaced when the pool is updated."""
+    """How nodes are replaced when the pool is updated. It acts only together with another change of the pool."""
 
     maximum_unavailable: Annotated[int, Field(ge=1, le=1000)] = 1
     """Nodes that may be away at once, also while ACK repairs."""
@@ -204,8 +204,8 @@ class RollingUpdate(Args):
     maximum_parallelism: Annotated[int, Field(ge=1)] = 1
     """Nodes updated at once in each batch."""
 
-    pause: Literal["FirstBatch", "EveryBatch", "NotPause"] = "FirstBatch"
-    """When to wait for an operator."""
+    pause: Literal["FirstBatch", "EveryBatch", "NotPause"] = "NotPause"
+    """When to wait for an operator, who goes on in the console."""
 
     batch_interval_minutes: Annotated[int, Field(ge=0)] | None = None
     """Minutes between batches; only with `pause: NotPause`."""

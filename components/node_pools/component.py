@@ -49,20 +49,20 @@ class NodePool(pulumi.ComponentResource):
         """
         self.plan = plan = plan_node_pool(args, resource_name)
         super().__init__("ack-ai-blueprint:node_pools:NodePool", resource_name, None, opts)
-        scaling, spot = args.autoscaling, args.spot
+        scaling, spot, ecs = args.autoscaling, args.spot, args.lingjun is None
         pool = alicloud.cs.NodePool(
             f"{resource_name}-pool",
             node_pool_name=name,
             cluster_id=cluster_id,
             vswitch_ids=list(vswitch_ids),
-            security_group_ids=[security_group_id],
+            security_group_ids=([security_group_id]) if ecs else None,
             type="lingjun" if args.lingjun else None,
             eflo_node_group=(
                 {"cluster_id": args.lingjun.cluster_id, "group_id": args.lingjun.group_id} if args.lingjun else None
             ),
             instance_types=list(args.instance_types) or None,
-            instance_charge_type="PostPaid",
-            image_type=plan.image_type,
+            instance_charge_type=("PostPaid") if ecs else None,
+            image_type=(plan.image_type) if ecs else None,
             key_name=args.key_pair,
             desired_size=None if scaling else str(plan.minimum),
             scaling_config=(
@@ -75,9 +75,11 @@ class NodePool(pulumi.ComponentResource):
                 if scaling
                 else None
             ),
-            scaling_policy="release",
-            multi_az_policy="COST_OPTIMIZED" if spot else "BALANCE",
-            spot_strategy="NoSpot" if spot is None else "SpotWithPriceLimit" if spot.price_limits else "SpotAsPriceGo",
+            scaling_policy=("release") if ecs else None,
+            multi_az_policy=("COST_OPTIMIZED" if spot else "BALANCE") if ecs else None,
+            spot_strategy=("NoSpot" if spot is None else "SpotWithPriceLimit" if spot.price_limits else "SpotAsPriceGo")
+            if ecs
+            else None,
             spot_price_limits=(
                 [
                     {"instance_type": name, "price_limit": format(Decimal(str(price)), "f")}
@@ -91,10 +93,10 @@ class NodePool(pulumi.ComponentResource):
             on_demand_base_capacity="0" if spot else None,
             on_demand_percentage_above_base_capacity="0" if spot else None,
             compensate_with_on_demand=spot.on_demand_fallback if spot else None,
-            system_disk_category="cloud_essd",
-            system_disk_performance_level=args.system_disk.performance_level,
-            system_disk_size=args.system_disk.size_gib,
-            system_disk_encrypted=True,
+            system_disk_category=("cloud_essd") if ecs else None,
+            system_disk_performance_level=(args.system_disk.performance_level) if ecs else None,
+            system_disk_size=(args.system_disk.size_gib) if ecs else None,
+            system_disk_encrypted=(True) if ecs else None,
             data_disks=[
                 {
                     "category": "cloud_essd",
@@ -108,10 +110,10 @@ class NodePool(pulumi.ComponentResource):
                 for disk in args.data_disks
             ]
             or None,
-            user_data=plan.user_data,
+            pre_user_data=plan.pre_user_data,
             labels=[{"key": key, "value": value} for key, value in sorted(plan.labels.items())],
             taints=[{"key": t.key, "value": t.value, "effect": t.effect} for t in plan.taints],
-            cpu_policy=args.kubelet.cpu_manager_policy,
+            cpu_policy=(args.kubelet.cpu_manager_policy) if ecs else None,
             kubelet_configuration=_kubelet(args),
             management={
                 "enable": True,
@@ -130,10 +132,13 @@ class NodePool(pulumi.ComponentResource):
                 "pause_policy": args.update.pause,
                 "batch_interval": _text(args.update.batch_interval_minutes),
             },
-            instance_metadata_options={"http_tokens": "required"},
-            install_cloud_monitor=True,
+            instance_metadata_options=({"http_tokens": "required"}) if ecs else None,
+            install_cloud_monitor=(True) if ecs else None,
             tags=tags,
-            opts=pulumi.ResourceOptions(parent=self),
+            # A scaling type cannot be changed (vendor's API model of node pools, February 2026), and names are unique.
+            opts=pulumi.ResourceOptions(
+                parent=self, replace_on_changes=["scalingConfig.type"], delete_before_replace=True
+            ),
         )
         self.node_pool_id = pool.node_pool_id
         self.scaling_group_id = pool.scaling_group_id

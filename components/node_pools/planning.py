@@ -67,7 +67,7 @@ class NodePoolPlan:
     pod_addresses_per_node: int | None
     allocatable: Sequence[Allocatable]
     local_disk_paths: Sequence[str]
-    user_data: str | None
+    pre_user_data: str | None
 
     @property
     def architecture(self) -> str:
@@ -83,7 +83,7 @@ def plan_node_pool(args: NodePoolArgs, pool: str = "") -> NodePoolPlan:
     """
     known = catalog.instance_types()
     types = [known[name] for name in args.instance_types if name in known]
-    problems = [*_type_problems(args, types), *_size_problems(args), *_other_problems(args, types)]
+    problems = [*_type_problems(args, types), *_size_problems(args, types), *_other_problems(args, types)]
     if problems:
         raise InvalidInput(problems)
     allocatable = [_allocatable(instance_type, args) for instance_type in types]
@@ -106,7 +106,7 @@ def plan_node_pool(args: NodePoolArgs, pool: str = "") -> NodePoolPlan:
         pod_addresses_per_node=args.max_pods or (max(sourced) if complete else None),
         allocatable=allocatable,
         local_disk_paths=[f"{LOCAL_DISK_PATH}{index}" for index in range(disks)],
-        user_data=_mount_local_disks(types) if disks else None,
+        pre_user_data=_mount_local_disks(types, disks) if disks else None,
     )
 
 
@@ -244,7 +244,7 @@ def _unfit(args: NodePoolArgs, instance_type: InstanceType) -> Iterator[str]:
         yield "has no eRDMA in the catalog; leave erdma out, or use a type such as ecs.gn8is.4xlarge"
 
 
-def _size_problems(args: NodePoolArgs) -> Iterator[Problem]:
+def _size_problems(args: NodePoolArgs, types: Sequence[InstanceType]) -> Iterator[Problem]:
     if args.size is not None and args.autoscaling is not None:
         yield Problem(
             "size",
@@ -265,6 +265,9 @@ def _size_problems(args: NodePoolArgs) -> Iterator[Problem]:
         if disk.mount_path != plain or plain == "/":
             message = "not a path below /" if plain == "/" else f"not a plain path; write {plain}"
             yield Problem(f"dataDisks[{index}].mountPath", disk.mount_path, message)
+        if args.kind == "cache" and round(disk.size_gib * 1024**3 / 10**9) in _local_sizes(types):
+            message = "is as large as a local disk, from which the nodes could not tell it; take another size"
+            yield Problem(f"dataDisks[{index}].sizeGib", disk.size_gib, message)
         if disk.mount_path in [other.mount_path for other in args.data_disks[:index]]:
             yield Problem(f"dataDisks[{index}].mountPath", disk.mount_path, "stands twice; mount each disk elsewhere")
 
@@ -347,6 +350,9 @@ def _lingjun_problems(args: NodePoolArgs) -> Iterator[Problem]:
             yield Problem("spot", None, "Lingjun nodes are not bought as spot")
         if args.autoscaling is not None:
             yield Problem("autoscaling", None, "Lingjun nodes are not autoscaled; give size")
+        if args.erdma:
+            message = "Lingjun nodes have RDMA by the component ack-rdma-device-plugin; leave erdma out"
+            yield Problem("erdma", True, message)
         if args.max_pods is None:
             yield Problem("maxPods", None, "missing; no source gives the pod limit of Lingjun nodes, so state it")
 
@@ -388,13 +394,15 @@ def autoscaler_problems(args: AutoscalerArgs, pools: Mapping[str, NodePoolArgs])
 
 _MOUNT_LOCAL_DISKS = """#!/bin/bash
 # Formats each blank local NVMe disk and mounts it, now and after a restart. A disk counts as local when it is an NVMe
-# device of a size that the instance types' local disks have, and does not call itself block storage as cloud disks do.
+# device of a size that the instance types' local disks have, and names a model that is not block storage, as cloud
+# disks do. With too few of them the node does not start: caches would fill its system disk.
 set -euo pipefail
 number=0
 for device in $(lsblk --nodeps --noheadings --paths --output NAME | grep '^/dev/nvme' | sort --version-sort); do
   gigabytes=$(($(blockdev --getsize64 "$device") / 1000000000))
   case " {sizes} " in *" $gigabytes "*) ;; *) continue ;; esac
-  if grep --quiet 'Block Storage' "/sys/block/$(basename "$device")/device/model"; then continue; fi
+  model=$(cat "/sys/block/$(basename "$device")/device/model" || true)
+  case "$model" in '' | *'Block Storage'*) continue ;; esac
   if [ "$(lsblk --noheadings "$device" | wc --lines)" -ne 1 ]; then continue; fi
   path="{path}$number"
   number=$((number + 1))
@@ -407,11 +415,20 @@ for device in $(lsblk --nodeps --noheadings --paths --output NAME | grep '^/dev/
   fi
   mount "$path"
 done
+if [ "$number" -lt {count} ]; then
+  echo "$number local disks found, {count} expected" >&2
+  exit 1
+fi
 """
 
 
-def _mount_local_disks(types: Sequence[InstanceType]) -> str:
-    """The script that mounts local disks, in base64. Sizes are matched to a gigabyte: the catalog rounds."""
-    sizes = {t.local_disks.size_gb + delta for t in types if t.local_disks for delta in (-1, 0, 1)}
-    script = _MOUNT_LOCAL_DISKS.replace("{sizes}", " ".join(map(str, sorted(sizes)))).replace("{path}", LOCAL_DISK_PATH)
+def _local_sizes(types: Sequence[InstanceType]) -> set[int]:
+    """Sizes of local disks in GB, to a gigabyte: the catalog rounds."""
+    return {t.local_disks.size_gb + delta for t in types if t.local_disks for delta in (-1, 0, 1)}
+
+
+def _mount_local_disks(types: Sequence[InstanceType], count: int) -> str:
+    """The script that mounts local disks, in base64."""
+    script = _MOUNT_LOCAL_DISKS.replace("{sizes}", " ".join(map(str, sorted(_local_sizes(types)))))
+    script = script.replace("{path}", LOCAL_DISK_PATH).replace("{count}", str(count))
     return base64.b64encode(script.encode()).decode()

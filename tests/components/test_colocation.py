@@ -142,11 +142,12 @@ def test_only_colocations_keys_of_the_shared_config_map_are_set() -> None:
 def test_descheduler_resource() -> None:
     descheduler = DeschedulerArgs(enabled=True, interval_seconds=60)
     recording = _colocation(ColocationArgs(enabled=True, descheduler=descheduler))
-    settings = only(recording, MAP)
-    assert settings.inputs["metadata"] == {"name": "koord-descheduler-config", "namespace": "kube-system"}
+    settings = named(recording, "colocation-descheduler")
+    metadata = settings.inputs["metadata"]
+    assert (metadata["name"], metadata["namespace"]) == ("koord-descheduler-config", "kube-system")
+    assert settings.type == PATCH
     assert settings.inputs["data"] == {"koord-descheduler-config": descheduler_config(descheduler)}
     assert settings.options.deleted_with == named(recording, "cluster").urn
-    assert only(recording, PATCH)
 
 
 def test_bad_input_registers_nothing() -> None:

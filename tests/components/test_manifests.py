@@ -184,3 +184,22 @@ def test_pods_and_spark_are_placed_in_their_own_fields(kind: str) -> None:
 def test_what_has_no_class_stays_as_it_is() -> None:
     manifest = {"kind": "Deployment", "spec": {"template": {"metadata": {}, "spec": _containers()}}}
     assert placed(manifest, {"work": PLACEMENT}, "job-class") == manifest
+
+
+def test_an_own_affinity_is_demanded_too() -> None:
+    zone = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["a"]}
+    pool = {"key": "node-pool", "operator": "In", "values": ["data"]}
+    virtual = {"key": "type", "operator": "In", "values": ["virtual-kubelet"]}
+    required = "requiredDuringSchedulingIgnoredDuringExecution"
+    own = {"nodeAffinity": {required: {"nodeSelectorTerms": [{"matchExpressions": [zone]}]}, "preferred": []}}
+    terms = [{"matchExpressions": [pool]}, {"matchExpressions": [virtual]}]
+    placement = {**PLACEMENT, "affinity": {"nodeAffinity": {required: {"nodeSelectorTerms": terms}}}}
+    template = _template()
+    template["spec"]["affinity"] = own
+    result = placed({"kind": "Deployment", "spec": {"template": template}}, {"work": placement}, "job-class")
+    affinity = result["spec"]["template"]["spec"]["affinity"]["nodeAffinity"]
+    assert affinity[required]["nodeSelectorTerms"] == [
+        {"matchExpressions": [zone, pool]},
+        {"matchExpressions": [zone, virtual]},
+    ]
+    assert affinity["preferred"] == []

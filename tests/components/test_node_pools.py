@@ -232,7 +232,7 @@ def test_spot_without_limits_or_fallback() -> None:
 
 
 def _script(args: NodePoolArgs) -> str:
-    return base64.b64decode(plan_node_pool(args).user_data or "", validate=True).decode()
+    return base64.b64decode(plan_node_pool(args).pre_user_data or "", validate=True).decode()
 
 
 def _sizes(script: str) -> list[str]:
@@ -245,7 +245,7 @@ def test_cache_pools_mount_their_local_disks() -> None:
     args = _args(kind="cache", instance_types=NVME, max_pods=64)
     plan, inputs = plan_node_pool(args), _inputs(args)
     assert plan.local_disk_paths == ["/mnt/nvme0", "/mnt/nvme1"]
-    assert inputs["userData"] == plan.user_data
+    assert inputs["preUserData"] == plan.pre_user_data
     script = _script(args)
     # The catalog says 3,839 GB; a gigabyte of rounding both ways.
     assert _sizes(script) == ["3838", "3839", "3840"]
@@ -261,8 +261,8 @@ def test_cache_pools_of_several_types_promise_the_disks_that_all_have() -> None:
 
 def test_only_cache_pools_mount_disks() -> None:
     args = _args(kind="memory", instance_types=NVME, max_pods=64)
-    assert (plan_node_pool(args).local_disk_paths, plan_node_pool(args).user_data) == ([], None)
-    assert "userData" not in _inputs(args)
+    assert (plan_node_pool(args).local_disk_paths, plan_node_pool(args).pre_user_data) == ([], None)
+    assert "preUserData" not in _inputs(args)
 
 
 MACHINE = """
@@ -427,7 +427,7 @@ def test_updates_and_repairs() -> None:
     assert management["autoVulFixPolicy"] == {"vulLevel": "asap", "restartNode": False}
     assert inputs["keyName"] == "ops"
     other = _inputs(_args(auto_fix_vulnerabilities=False))
-    assert other["rollingPolicy"] == {"maxParallelism": 1, "pausePolicy": "FirstBatch"}
+    assert other["rollingPolicy"] == {"maxParallelism": 1, "pausePolicy": "NotPause"}
     assert not {"autoUpgradePolicy", "autoVulFixPolicy"} & set(other["management"])
 
 
@@ -605,7 +605,7 @@ SPOT_TWICE: Expected = [("taints[2].key", "set by the pool itself")]
         ({"labels": {"node-pool": "x"}}, [("labels.node-pool", "set by the pool itself")]),
         ({"spot": Spot(), "labels": {"spot": "no"}}, [("labels.spot", "set by the pool itself")]),
         (
-            {"update": RollingUpdate(batch_interval_minutes=5)},
+            {"update": RollingUpdate(pause="FirstBatch", batch_interval_minutes=5)},
             [("update.batchIntervalMinutes", "needs update.pause = NotPause")],
         ),
         ({"key_pair": "1st"}, [("keyPair", "a letter first")]),
