@@ -19,7 +19,7 @@ from components.storage import bucket_problems
 from policies.rules import RULES
 
 from .addresses import AddressNeed, address_needs, single_zone_needs
-from .environment import OWN_TAGS, TAG, Environment, compute, kubernetes_version
+from .environment import ACCESS_LOGS, OWN_TAGS, TAG, Environment, compute, kubernetes_version
 
 CLOUD_SECTIONS = (
     "region",
@@ -279,8 +279,14 @@ def _quota_problems(environment: Environment, pools: Mapping[str, NodePoolPlan])
 
 def _storage_problems(environment: Environment, stack: str) -> Iterator[Problem]:
     for name, args in environment.buckets.items():
-        for problem in bucket_problems(f"{environment.name(stack)}-{name}", args):
+        for problem in bucket_problems(f"{environment.name(stack)}-{name}", args, environment.region):
             yield problem.under(f"buckets.{name}")
+        if args.replication is not None and f"{name}-copy" in environment.buckets:
+            yield Problem(f"buckets.{name}-copy", None, f"has the name of the copy of {name}; give it another")
+        if args.inventory is not None and (name == ACCESS_LOGS or ACCESS_LOGS not in environment.buckets):
+            message = f"is written to the bucket {ACCESS_LOGS}, which "
+            message += "does not list itself" if name == ACCESS_LOGS else "the environment does not have"
+            yield Problem(f"buckets.{name}.inventory", args.inventory, message)
     for name in environment.usage.bucket_gb:
         if name not in environment.buckets:
             yield Problem(

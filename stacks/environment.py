@@ -35,6 +35,9 @@ EXAMPLE_PREFIX = (
 
 OWN_TAGS = ("environment", "managed-by")
 
+ACCESS_LOGS = "access-logs"
+"""The bucket that receives the access logs and inventories of the others."""
+
 
 class KubernetesArgs(Args):
     """The cluster of an upstream environment: any Kubernetes that a kubeconfig names."""
@@ -188,7 +191,7 @@ class Environment(Args):
     """The KMS key for Kubernetes Secrets and buckets."""
 
     buckets: Mapping[Name, BucketArgs] = {}
-    """Buckets by role. A bucket named `access-logs` receives the access logs of the others."""
+    """Buckets by role. A bucket named `access-logs` receives the access logs and inventories of the others."""
 
     systems: Mapping[str, SystemArgs] = {}
     """In-cluster systems by name, out of the catalog."""

@@ -41,4 +41,7 @@ def usage_by_resource(environment: Environment, stack: str) -> dict[str, Any]:
     """The expected use, its buckets by their names in the cloud: arguments of `components.cost.Usage`."""
     usage = environment.usage.model_dump(exclude_none=True)
     buckets: Mapping[str, float] = usage.pop("bucket_gb", {})
-    return {**usage, "bucket_gb": {f"{environment.name(stack)}-{role}": gb for role, gb in buckets.items()}}
+    held = {f"{environment.name(stack)}-{role}": gb for role, gb in buckets.items()}
+    copied = [role for role in buckets if role in environment.buckets and environment.buckets[role].replication]
+    held |= {f"{environment.name(stack)}-{role}-copy": buckets[role] for role in copied}
+    return {**usage, "bucket_gb": held}

@@ -9,7 +9,7 @@ import pulumi_kubernetes as kubernetes
 
 from components.cluster import Cluster
 from components.colocation import Colocation
-from components.encryption import EncryptionKey
+from components.encryption import EncryptionKey, EncryptionKeyArgs
 from components.job_classes import JobClasses
 from components.network import Network
 from components.node_pools import Autoscaler, NodePool, NodePoolArgs
@@ -17,10 +17,7 @@ from components.platform import Platform
 from components.serverless import Serverless
 from components.storage import Bucket
 
-from .environment import Environment, compute
-
-ACCESS_LOGS = "access-logs"
-"""The bucket that receives the access logs of the others."""
+from .environment import ACCESS_LOGS, Environment, compute
 
 
 def deploy(environment: Environment, stack: str) -> Mapping[str, Any]:
@@ -180,14 +177,38 @@ def _in_cluster(
 def _buckets(
     environment: Environment, stack: str, key: EncryptionKey, opts: pulumi.ResourceOptions
 ) -> Mapping[str, Bucket]:
+    regions = {args.replication.region: args for args in environment.buckets.values() if args.replication}
+    providers = {region: alicloud.Provider(f"alicloud-{region}", region=region) for region in regions}
+    keys = {
+        region: EncryptionKey(
+            f"encryption-{region}",
+            EncryptionKeyArgs(),
+            name=f"{environment.name(stack)}-copies",
+            description=f"Copies of buckets of {environment.name(stack)}",
+            deletion_protection=environment.protection,
+            tags=environment.all_tags(stack),
+            opts=pulumi.ResourceOptions(providers=[provider], protect=opts.protect),
+        )
+        for region, provider in providers.items()
+        if any(
+            args.replication.region == region and args.replication.kms_key_id is None
+            for args in environment.buckets.values()
+            if args.replication
+        )
+    }
+
     def bucket(role: str, access_logs: Bucket | None) -> Bucket:
+        args = environment.buckets[role]
+        region = args.replication.region if args.replication else ""
         return Bucket(
             role,
-            environment.buckets[role],
+            args,
             bucket=f"{environment.name(stack)}-{role}",
             # Whether log delivery may write with a customer's key is UNCONFIRMED, so the service's own key it is.
             kms_key_id=None if role == ACCESS_LOGS else key.key_id,
             access_log_bucket=access_logs.name if access_logs else None,
+            replica_provider=providers.get(region),
+            replica_kms_key_id=keys[region].key_id if region in keys else None,
             tags=environment.all_tags(stack),
             opts=opts,
         )

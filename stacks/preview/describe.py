@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from components.storage import RESTORE_TIMES
+
 from .diff import Diff
 from .document import Document, DocumentJobClass, DocumentRange, DocumentRung
 
@@ -96,6 +98,11 @@ def _bucket(inputs: Inputs) -> str:
         f"encrypted ({rule.get('sseAlgorithm', 'no')})",
         f"{inputs.get('storageClass', 'Standard')} {inputs.get('redundancyType', 'LRS')}",
     ]
+    for rule in inputs.get("lifecycleRules", ()):
+        for transition in rule.get("transitions", ()):
+            name = transition["storageClass"]
+            restored = f" (restored in {RESTORE_TIMES[name]})" if name in RESTORE_TIMES else ""
+            parts.append(f"{name} after {transition['days']} days{restored}")
     return ", ".join(parts)
 
 
@@ -130,6 +137,12 @@ _DESCRIBERS: Mapping[str, Callable[[Inputs], str]] = {
     "alicloud:kms/key:Key": lambda i: f"rotated every {i.get('rotationInterval')}",
     "alicloud:log/project:Project": _joined("projectName"),
     "alicloud:oss/bucket:Bucket": _bucket,
+    "alicloud:oss/bucketReplication:BucketReplication": lambda i: (
+        f"to {i.get('destination', {}).get('location')}, "
+        + ("all" if i.get("action") == "ALL" else "without deletions")
+    ),
+    "alicloud:oss/bucketWorm:BucketWorm": lambda i: f"kept {i.get('retentionPeriodInDays')} days, {i.get('status')}",
+    "alicloud:oss/bucketInventory:BucketInventory": lambda i: f"{i.get('schedule', {}).get('frequency')}",
     "alicloud:pvtz/zone:Zone": _joined("zoneName"),
     "alicloud:vpc/natGateway:NatGateway": lambda i: (
         "out only" + (", deletion protection" if i.get("deletionProtection") else "")
