@@ -51,6 +51,9 @@ class Usage:
     serverless_vcpu_hours: float | None = None
     serverless_memory_gib_hours: float | None = None
 
+    file_system_gib: Mapping[str, float] = field(default_factory=dict[str, float])
+    """GiB stored in general-purpose NAS, by the name of its `FileSystem`."""
+
 
 def estimate(resources: Iterable[Resource], book: PriceBook, usage: Usage | None = None) -> Cost:
     """A month's cost of the resources and of the expected use."""
@@ -162,6 +165,28 @@ def _bucket(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostL
         yield _line(resource, book, item, _month(gigabytes), "expected use, storage only")
 
 
+def _file_system(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
+    item = f"nas.{resource.inputs.get('storageType')}"
+    if resource.inputs.get("fileSystemType") != "standard":
+        yield _line(resource, book, item, _month(float(resource.inputs.get("capacity") or 0)), "all of its capacity")
+        return
+    gibibytes = usage.file_system_gib.get(resource.name.removesuffix("-file-system"))
+    if gibibytes is None:
+        yield CostLine(resource.name, item, None, "", "the stored volume is not stated under usage.fileSystemGib")
+    else:
+        yield _line(resource, book, item, _month(gibibytes), "expected use")
+
+
+def _protocol_service(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
+    throughput = resource.inputs.get("protocolThroughput")
+    if throughput:  # The general service is free (CPFS page on managing protocol services, 2025-11-21).
+        yield _line(resource, book, "nas.protocol-cache", _month(throughput * HOURS_PER_MONTH))
+
+
+def _registry(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
+    yield _line(resource, book, f"registry.{resource.inputs.get('instanceType')}", _month(1), "subscription, at least")
+
+
 def _log_project(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
     if usage.log_gb_per_day is None:
         yield CostLine(resource.name, "sls.ingestion", None, "", "the volume is not stated under usage.logGbPerDay")
@@ -187,6 +212,9 @@ _ESTIMATORS: Mapping[str, Callable[[Resource, PriceBook, Usage], Iterator[CostLi
     "alicloud:vpc/natGateway:NatGateway": _nat_gateway,
     "alicloud:ecs/eipAddress:EipAddress": _eip,
     "alicloud:oss/bucket:Bucket": _bucket,
+    "alicloud:nas/fileSystem:FileSystem": _file_system,
+    "alicloud:nas/protocolService:ProtocolService": _protocol_service,
+    "alicloud:cr/registryEnterpriseInstance:RegistryEnterpriseInstance": _registry,
     "alicloud:log/project:Project": _log_project,
     "alicloud:kms/key:Key": _key,
     "alicloud:cs/kubernetesAddon:KubernetesAddon": _addon,

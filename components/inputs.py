@@ -76,6 +76,8 @@ def one_of(value: str, allowed: Iterable[str], what: str) -> str:
     near = difflib.get_close_matches(value, choices, n=1, cutoff=0.75)
     if near:
         return f"not {what}; did you mean {near[0]!r}?"
+    if not choices:
+        return f"not {what}; there is none"
     if len(choices) <= 15:
         return f"not {what}; allowed: {', '.join(choices)}"
     return f"not {what} (there are {len(choices)}, such as {', '.join(choices[:3])})"

@@ -158,12 +158,10 @@ monthly_cost_within_budget = StackValidationPolicy(
             "usage": {
                 "type": "object",
                 "properties": {
-                    "bucket_gb": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}},
-                    **{
-                        field.name: {"type": "number", "minimum": 0}
-                        for field in dataclasses.fields(Usage)
-                        if field.name != "bucket_gb"
-                    },
+                    field.name: {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}}
+                    if field.name in ("bucket_gb", "file_system_gib")
+                    else {"type": "number", "minimum": 0}
+                    for field in dataclasses.fields(Usage)
                 },
                 "additionalProperties": False,
                 "description": "Expected monthly use of what is paid by use.",

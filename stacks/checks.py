@@ -6,20 +6,25 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from components import catalog
+from components.alarms import alarm_problems
 from components.cluster import cluster_problems
 from components.colocation import colocation_problems
 from components.encryption import encryption_problems
+from components.file_systems import file_system_problems
 from components.inputs import InvalidInput, Problem, one_of, parse_cidr
 from components.job_classes import order_problems, plan_job_classes
 from components.network import Role, plan_network
 from components.node_pools import NodePoolPlan, autoscaler_problems, plan_node_pool
 from components.platform import plan_systems
+from components.registry import instance_name_problems, registry_problems
 from components.serverless import serverless_problems
 from components.storage import bucket_problems
+from components.throttling.planning import plan_throttling
+from components.volumes import volumes_problems
 from policies.rules import RULES
 
 from .addresses import AddressNeed, address_needs, single_zone_needs
-from .environment import ACCESS_LOGS, OWN_TAGS, TAG, Environment, compute, kubernetes_version
+from .environment import ACCESS_LOGS, OWN_TAGS, TAG, Environment, compute, kubernetes_version, roles
 
 CLOUD_SECTIONS = (
     "region",
@@ -34,6 +39,13 @@ CLOUD_SECTIONS = (
     "colocation",
     "encryption",
     "buckets",
+    "throttling",
+    "fileSystems",
+    "volumes",
+    "storageClasses",
+    "registry",
+    "notifications",
+    "storageAlarms",
     "quotas",
     "serviceQuotas",
     "usage",
@@ -287,13 +299,50 @@ def _storage_problems(environment: Environment, stack: str) -> Iterator[Problem]
             message = f"is written to the bucket {ACCESS_LOGS}, which "
             message += "does not list itself" if name == ACCESS_LOGS else "the environment does not have"
             yield Problem(f"buckets.{name}.inventory", args.inventory, message)
-    for name in environment.usage.bucket_gb:
-        if name not in environment.buckets:
-            yield Problem(
-                f"usage.bucketGb.{name}",
-                environment.usage.bucket_gb[name],
-                one_of(name, environment.buckets, "one of buckets"),
-            )
+    if environment.throttling.enabled:
+        names = environment.bucket_names(stack)
+        yield from _caught("throttling", lambda: plan_throttling(environment.throttling, names, roles(environment)))
+    yield from _file_system_problems(environment)
+    yield from _registry_problems(environment, stack)
+    yield from (problem.under("notifications") for problem in alarm_problems(environment.notifications))
+    if environment.notifications.silent and "storage_alarms" in environment.model_fields_set:
+        yield Problem("storageAlarms", None, "reach nobody; name somebody under notifications")
+    paid = {name: args for name, args in environment.file_systems.items() if args.family == "standard"}
+    for section, used, known in (
+        ("bucketGb", environment.usage.bucket_gb, environment.buckets),
+        ("fileSystemGib", environment.usage.file_system_gib, paid),
+    ):
+        for name, amount in used.items():
+            if name not in known:
+                what = "one of buckets" if section == "bucketGb" else "a general-purpose one of fileSystems"
+                yield Problem(f"usage.{section}.{name}", amount, one_of(name, known, what))
+
+
+def _file_system_problems(environment: Environment) -> Iterator[Problem]:
+    """What is wrong with file systems, volumes and storage classes."""
+    zones = environment.network.zones if environment.network else ()
+    for name, args in environment.file_systems.items():
+        for problem in file_system_problems(args, environment.region, zones):
+            yield problem.under(f"fileSystems.{name}")
+    yield from volumes_problems(
+        environment.volumes,
+        environment.storage_classes,
+        buckets=environment.buckets,
+        file_systems=environment.file_systems,
+    )
+
+
+def _registry_problems(environment: Environment, stack: str) -> Iterator[Problem]:
+    registry = environment.registry
+    if registry is None:
+        return
+    problems = registry_problems(registry)
+    if registry.instance_id is None and registry.instance_name is None:
+        problems += instance_name_problems(environment.name(stack))
+    yield from (problem.under("registry") for problem in problems)
+    if not _runs(environment, "registry-credentials"):
+        message = "is needed to pull from registry without secrets; add systems.registry-credentials: {}"
+        yield Problem("systems.registry-credentials", None, message)
 
 
 def _policy_problems(environment: Environment) -> Iterator[Problem]:

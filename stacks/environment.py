@@ -9,16 +9,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
+from components.alarms import NotificationArgs, StorageAlarmArgs
 from components.cluster import ClusterArgs
 from components.colocation import ColocationArgs
 from components.encryption import EncryptionKeyArgs
+from components.file_systems import FileSystemArgs
 from components.inputs import Args
 from components.job_classes import Compute, JobClassArgs, SchedulingArgs
 from components.network import NetworkArgs
 from components.node_pools import AutoscalerArgs, NodePoolArgs, NodePoolPlan
 from components.platform import Flavor, SystemArgs
+from components.registry import RegistryArgs
 from components.serverless import ServerlessArgs
 from components.storage import BucketArgs
+from components.throttling.args import ThrottlingArgs
+from components.volumes import NasStorageClassArgs, VolumeArgs
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")]
 """A name that becomes part of resource names: 1 to 30 lowercase letters, digits and hyphens, a letter first."""
@@ -113,6 +118,10 @@ class Usage(Args):
     bucket_gb: Mapping[str, Annotated[float, Field(ge=0)]] = {}
     """GB stored in each bucket, by its name under `buckets`."""
 
+    file_system_gib: Mapping[str, Annotated[float, Field(ge=0)]] = {}
+    """GiB stored in each general-purpose file system, by its name under `fileSystems`. The others are paid by their
+    capacity."""
+
     log_gb_per_day: Annotated[float, Field(ge=0)] | None = None
     """GB of logs written a day."""
 
@@ -159,9 +168,9 @@ class Environment(Args):
     """Tags of every resource that takes tags, at most 8; `environment` and `managed-by` are added."""
 
     in_cluster: bool = True
-    """Whether what lies in the cluster itself is managed: job classes, colocation, serverless profiles. It needs the
-    cluster's API server, so with a private API a machine inside the VPC. False: the cloud side only, for as long as
-    there is none."""
+    """Whether what lies in the cluster itself is managed: job classes, colocation, serverless profiles, volumes. It
+    needs the cluster's API server, so with a private API a machine inside the VPC. False: the cloud side only, for as
+    long as there is none."""
 
     network: NetworkArgs | None = None
     """The network. Required with flavor `ack`."""
@@ -193,6 +202,27 @@ class Environment(Args):
     buckets: Mapping[Name, BucketArgs] = {}
     """Buckets by role. A bucket named `access-logs` receives the access logs and inventories of the others."""
 
+    throttling: ThrottlingArgs = ThrottlingArgs()
+    """Who gets how much of the buckets' bandwidth."""
+
+    file_systems: Mapping[Name, FileSystemArgs] = {}
+    """File systems by name: NAS and CPFS."""
+
+    volumes: Mapping[Name, VolumeArgs] = {}
+    """Parts of buckets and file systems as claims in the cluster, by name."""
+
+    storage_classes: Mapping[Name, NasStorageClassArgs] = {}
+    """Storage classes of NAS by name: a directory for each claim."""
+
+    registry: RegistryArgs | None = None
+    """The image registry. None: no registry."""
+
+    notifications: NotificationArgs = NotificationArgs()
+    """Whom alarms reach. Nobody: there are no alarms."""
+
+    storage_alarms: StorageAlarmArgs = StorageAlarmArgs()
+    """Alarms on buckets."""
+
     systems: Mapping[str, SystemArgs] = {}
     """In-cluster systems by name, out of the catalog."""
 
@@ -220,6 +250,10 @@ class Environment(Args):
         """First part of every name in the cloud: `<prefix>-<stack>`."""
         return f"{self.prefix}-{stack}"
 
+    def bucket_names(self, stack: str) -> Mapping[str, str]:
+        """Names of the buckets by role."""
+        return {role: f"{self.name(stack)}-{role}" for role in self.buckets}
+
     def all_tags(self, stack: str) -> Mapping[str, str]:
         """The tags of every resource that takes tags."""
         return {"environment": stack, "managed-by": "pulumi", **self.tags}
@@ -239,6 +273,11 @@ def compute(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Comp
         scaler=environment.autoscaler.scaler,
         cluster_spec=environment.cluster.spec,
     )
+
+
+def roles(environment: Environment) -> Sequence[str]:
+    """The RAM roles whose ids the program knows: of volumes that mount buckets, by the volumes' names."""
+    return [name for name, args in environment.volumes.items() if args.bucket is not None and args.role_name is None]
 
 
 def kubernetes_version(environment: Environment) -> str | None:

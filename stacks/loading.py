@@ -284,7 +284,7 @@ def _neutral(schema: Mapping[str, Any]) -> Any:
         if "exclusiveMinimum" in schema and "exclusiveMaximum" in schema:
             return (schema["exclusiveMinimum"] + schema["exclusiveMaximum"]) / 2
         return schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
-    return "" if schema.get("type") == "string" and "pattern" not in schema else None
+    return "x" * schema.get("minLength", 0) if schema.get("type") == "string" and "pattern" not in schema else None
 
 
 def _path(location: Iterable[str | int]) -> str:

@@ -1,21 +1,27 @@
 """The platform of one environment, composed of components."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pulumi
 import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 
+from components.alarms import StorageAlarms
 from components.cluster import Cluster
 from components.colocation import Colocation
 from components.encryption import EncryptionKey, EncryptionKeyArgs
+from components.file_systems import FileSystem
 from components.job_classes import JobClasses
 from components.network import Network
 from components.node_pools import Autoscaler, NodePool, NodePoolArgs
 from components.platform import Platform
+from components.registry import Registry
 from components.serverless import Serverless
 from components.storage import Bucket
+from components.throttling import Throttling
+from components.throttling.wire import DIRECTIONS
+from components.volumes import Volumes
 
 from .environment import ACCESS_LOGS, Environment, compute
 
@@ -54,11 +60,37 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
         opts=kept,
     )
     buckets = _buckets(environment, stack, key, kept)
+    node_vswitch_ids = {zone: ids[0] for zone, ids in network.node_vswitch_ids.items()}
+    file_systems = {
+        file_system: FileSystem(
+            file_system,
+            args,
+            name=f"{name}-{file_system}",
+            region=environment.region,
+            vpc_id=network.vpc_id,
+            vpc_cidr=network_args.cidr,
+            vswitch_ids=node_vswitch_ids,
+            kms_key_id=key.key_id,
+            tags=tags,
+            opts=kept,
+        )
+        for file_system, args in environment.file_systems.items()
+    }
+    registry = environment.registry and Registry(
+        "registry",
+        environment.registry,
+        name=name,
+        region=environment.region,
+        vpc_id=network.vpc_id,
+        vswitch_id=next(iter(node_vswitch_ids.values())),
+        tags=tags,
+        opts=kept,
+    )
     cluster = Cluster(
         "cluster",
         environment.cluster,
         name=name,
-        vswitch_ids=[ids[0] for ids in network.node_vswitch_ids.values()],
+        vswitch_ids=list(node_vswitch_ids.values()),
         pod_vswitch_ids=[switch for ids in network.pod_vswitch_ids.values() for switch in ids],
         security_group_id=network.security_group_id,
         encryption_key_id=key.key_id,
@@ -99,7 +131,39 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
         deleted_with=cluster.resource,
         opts=after_system_pools,
     )
-    _in_cluster(environment, cluster, pools, [autoscaler, *system_pools], platform)
+    inside = _inside(environment, cluster, provider, [autoscaler, *system_pools], platform)
+    job_classes = inside and _in_cluster(environment, cluster, pools, platform, inside)
+    volumes = None
+    if environment.volumes or environment.storage_classes:
+        volumes = Volumes(
+            "volumes",
+            environment.volumes,
+            environment.storage_classes,
+            name=name,
+            region=environment.region,
+            buckets={role: bucket.name for role, bucket in buckets.items()},
+            file_systems=environment.file_systems,
+            mounts={file_system: resource.mount for file_system, resource in file_systems.items()},
+            rrsa_provider_arn=cluster.rrsa_provider_arn,
+            rrsa_issuer_url=cluster.rrsa_issuer_url,
+            kms_key_id=key.key_id,
+            tags=tags,
+            deleted_with=cluster.resource,
+            in_cluster=inside is not None,
+            # The namespaces come first.
+            opts=inside(job_classes) if inside else opts,
+        )
+    limits = _throttling(environment, stack, buckets, volumes)
+    if not environment.notifications.silent:
+        StorageAlarms(
+            "storage-alarms",
+            environment.notifications,
+            environment.storage_alarms,
+            name=name,
+            buckets={role: bucket.name for role, bucket in buckets.items()},
+            limits=limits,
+            opts=opts,
+        )
     return {
         "clusterId": cluster.cluster_id,
         "apiServerIntranet": cluster.api_server_intranet,
@@ -112,6 +176,8 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
         "egressAddress": network.egress_address,
         "logProject": cluster.log_project,
         "buckets": {role: bucket.name for role, bucket in buckets.items()},
+        **({"fileSystems": {n: r.file_system_id for n, r in file_systems.items()}} if file_systems else {}),
+        **({"registry": registry.instance_id} if registry else {}),
         "nodePools": {pool: resource.node_pool_id for pool, resource in pools.items()},
     }
 
@@ -123,20 +189,25 @@ def _with_fallback(args: NodePoolArgs, environment: Environment) -> NodePoolArgs
     return args.model_copy(update={"spot": args.spot.model_copy(update={"on_demand_fallback": True})})
 
 
-def _in_cluster(
+def _inside(
     environment: Environment,
     cluster: Cluster,
-    pools: Mapping[str, NodePool],
+    alicloud_provider: alicloud.Provider,
     after: Sequence[pulumi.Resource],
     platform: Platform,
-) -> None:
-    """Register what lies in the cluster itself, through its API server."""
-    serverless, colocation = environment.serverless, environment.colocation
-    needs_serverless = bool(serverless.profiles or serverless.image_caches)
-    # Also where colocation is off, or switching it off would leave its last settings in force.
-    koordinated = "koordinator" in platform.systems
-    if not environment.in_cluster or not (environment.job_classes or needs_serverless or koordinated):
-        return
+) -> Callable[..., pulumi.ResourceOptions] | None:
+    """Options of what lies in the cluster itself, behind its API server; None where nothing does.
+
+    They take the resources that come first, None for those that are not there.
+    """
+    wanted = (
+        *(environment.job_classes, environment.volumes, environment.storage_classes),
+        *(environment.serverless.profiles, environment.serverless.image_caches),
+        # Also where colocation is off, or switching it off would leave its last settings in force.
+        "koordinator" in platform.systems,
+    )
+    if not environment.in_cluster or not any(wanted):
+        return None
     provider = kubernetes.Provider(
         "kubernetes",
         kubeconfig=cluster.kubeconfig,
@@ -144,13 +215,26 @@ def _in_cluster(
         cluster_identifier=cluster.cluster_id,
         opts=pulumi.ResourceOptions(deleted_with=cluster.resource),
     )
+
+    def opts(*first: pulumi.Resource | None) -> pulumi.ResourceOptions:
+        needed = [resource for resource in first if resource is not None]
+        return pulumi.ResourceOptions(providers=[alicloud_provider, provider], depends_on=[*after, *needed])
+
+    return opts
+
+
+def _in_cluster(
+    environment: Environment,
+    cluster: Cluster,
+    pools: Mapping[str, NodePool],
+    platform: Platform,
+    opts: Callable[..., pulumi.ResourceOptions],
+) -> JobClasses | None:
+    """Register serverless profiles, colocation and job classes."""
+    serverless = environment.serverless
+    virtual_node, koordinator = (platform.systems.get(system) for system in ("virtual-node", "koordinator"))
     whole = cluster.resource
-
-    def opts(*systems: str) -> pulumi.ResourceOptions:
-        needed = [platform.systems[system] for system in systems if system in platform.systems]
-        return pulumi.ResourceOptions(providers=[provider], depends_on=[*after, *needed])
-
-    if needs_serverless:
+    if serverless.profiles or serverless.image_caches:
         zones = environment.network.zones if environment.network else ()
         Serverless(
             "serverless",
@@ -158,20 +242,46 @@ def _in_cluster(
             region=environment.region,
             zones=zones,
             deleted_with=whole,
-            opts=opts("virtual-node"),
+            opts=opts(virtual_node),
         )
-    if koordinated:
-        Colocation("colocation", colocation, deleted_with=whole, opts=opts("koordinator"))
-    if environment.job_classes:
-        JobClasses(
-            "job-classes",
-            environment.job_classes,
-            compute=compute(environment, {name: pool.plan for name, pool in pools.items()}),
-            scheduling=environment.scheduling,
-            timezone=environment.cluster.timezone,
-            deleted_with=whole,
-            opts=opts("virtual-node"),
-        )
+    if koordinator is not None:
+        Colocation("colocation", environment.colocation, deleted_with=whole, opts=opts(koordinator))
+    if not environment.job_classes:
+        return None
+    return JobClasses(
+        "job-classes",
+        environment.job_classes,
+        compute=compute(environment, {name: pool.plan for name, pool in pools.items()}),
+        scheduling=environment.scheduling,
+        timezone=environment.cluster.timezone,
+        deleted_with=whole,
+        opts=opts(virtual_node),
+    )
+
+
+def _throttling(
+    environment: Environment, stack: str, buckets: Mapping[str, Bucket], volumes: Volumes | None
+) -> Mapping[str, Mapping[str, float]]:
+    """Register the throttles; gives what each bucket can get at most, in Gbit/s by role and direction."""
+    if not environment.throttling.enabled:
+        return {}
+    throttling = Throttling(
+        "throttling",
+        environment.throttling,
+        region=environment.region,
+        buckets=environment.bucket_names(stack),
+        role_ids=volumes.role_ids if volumes else {},
+        after=[*buckets.values(), *([volumes] if volumes else [])],
+    )
+    return {
+        row.name: {
+            direction: row.best.items[f"{direction}_total"]
+            for direction in DIRECTIONS
+            if f"{direction}_total" in row.best.finite
+        }
+        for row in throttling.plan.table
+        if row.kind == "bucket"
+    }
 
 
 def _buckets(
@@ -203,7 +313,7 @@ def _buckets(
         return Bucket(
             role,
             args,
-            bucket=f"{environment.name(stack)}-{role}",
+            bucket=environment.bucket_names(stack)[role],
             # Whether log delivery may write with a customer's key is UNCONFIRMED, so the service's own key it is.
             kms_key_id=None if role == ACCESS_LOGS else key.key_id,
             access_log_bucket=access_logs.name if access_logs else None,

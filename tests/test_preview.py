@@ -108,7 +108,7 @@ def test_markdown(capsys: Output) -> None:
     text = capsys.readouterr().out
     assert text.startswith("<!-- ack-ai-blueprint preview -->\n")
     assert text.count("## ✅") == 2
-    assert text.count("<details>") == text.count("</details>") == 8
+    assert text.count("<details>") == text.count("</details>") == 10
 
 
 def test_stack_files_and_profiles_fit_their_schemas() -> None:
@@ -236,6 +236,9 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
         "platform-prometheus": "replaced",
         "platform-virtual-node": "replaced",
         "kubernetes": "replaced",
+        "volumes-curated-role": "changed",
+        "volumes-curated-notebooks": "replaced",
+        "volumes-curated-notebooks-claim": "replaced",
         **dict.fromkeys(
             (
                 *("job-classes-notebooks", "job-classes-ray", "job-classes-spark"),
@@ -256,7 +259,7 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     ]
     text = _run(checkout, "dev", "--diff", "HEAD").stdout
     assert 'serviceCidr: "172.20.0.0/16" -> "172.30.0.0/16" (forces replacement)' in text
-    assert "4 to add, 1 to change, 21 to replace, 4 to remove" in text
+    assert "4 to add, 2 to change, 23 to replace, 4 to remove" in text
 
 
 def test_only_environments_that_change_are_shown(checkout: Path) -> None:

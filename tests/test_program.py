@@ -30,7 +30,8 @@ def test_no_urn_changes_by_accident(stack: str, recordings: Mapping[str, Recordi
 @pytest.mark.parametrize("stack", ENVIRONMENTS)
 def test_every_resource_has_an_explicit_provider(stack: str, recordings: Mapping[str, Recording]) -> None:
     for resource in recordings[stack].resources:
-        if resource.custom and not resource.type.startswith("pulumi:"):
+        # Dynamic resources bring their own provider.
+        if resource.custom and not resource.type.startswith(("pulumi:", "pulumi-python:dynamic")):
             assert resource.provider, resource.urn
 
 
@@ -71,7 +72,9 @@ def test_no_input_is_deprecated_or_would_replace_silently(stack: str, recordings
 def test_production_is_protected_and_the_others_are_not(recordings: Mapping[str, Recording]) -> None:
     for stack in CLOUD:
         protected = {r.name for r in recordings[stack].resources if r.options.protect and not r.custom}
-        expected = {"network", "encryption", "cluster", *load_environment(stack, read_stack_config(stack)).buckets}
+        buckets = load_environment(stack, read_stack_config(stack)).buckets
+        expected = {"network", "encryption", "cluster", "homes", "registry", "encryption-cn-shanghai", *buckets}
+        expected |= {f"{role}-copy" for role, args in buckets.items() if args.replication}
         assert protected == (expected if stack == "prod" else set())
 
 
@@ -115,3 +118,41 @@ def test_without_a_way_into_the_cluster_the_cloud_side_stands_alone(stack: str) 
     assert not [resource.urn for resource in recording.resources if resource.type.startswith("kubernetes:")]
     findings = run_policies(recording, RULES, policy_config(load_environment(stack, config), stack))
     assert [finding for finding in findings.violations if finding.level == "mandatory"] == []
+
+
+def test_throttles_know_the_ids_of_roles_though_nothing_reaches_the_cluster(
+    recordings: Mapping[str, Recording],
+) -> None:
+    outside = record_environment("prod", overlaid("prod", {"inCluster": False}))
+    for recording in (recordings["prod"], outside):
+        by_name = {resource.name: resource for resource in recording.resources}
+        throttle = by_name["throttling-requester-notebooks"]
+        assert throttle.inputs["requester"] == "[unknown]"
+        assert by_name["volumes-curated-role"].urn in throttle.property_dependencies["requester"]
+        # All buckets come first.
+        buckets = {r.urn for r in recording.resources if r.type == "alicloud:oss/bucket:Bucket"}
+        names = {"raw", "curated", "event-logs", "checkpoints", "models", "artifacts", "access-logs"}
+        assert {by_name[f"{name}-bucket"].urn for name in names} <= buckets & set(throttle.dependencies)
+
+
+def test_bandwidth_alarms_follow_the_throttles(recordings: Mapping[str, Recording]) -> None:
+    by_name = {resource.name: resource.inputs for resource in recordings["prod"].resources}
+    # 80 % of what the class batch gets at most, which is 80 % of 400 Gbit/s.
+    threshold = by_name["storage-alarms-raw-download-intranet"]["escalationsWarn"]["threshold"]
+    assert int(threshold) == pytest.approx(0.8 * 0.8 * 400 * 1e9 / 8 * 60)
+    quiet = record_environment("prod", overlaid("prod", {"notifications": {"mail": []}}))
+    assert not [r for r in quiet.resources if r.type.startswith("alicloud:cms/")]
+
+
+def test_without_a_pool_there_is_a_platform_all_the_same(recordings: Mapping[str, Recording]) -> None:
+    off = record_environment("prod", overlaid("prod", {"throttling": {"enabled": False}}))
+    gone = {r.type for r in recordings["prod"].resources} - {r.type for r in off.resources}
+    assert gone
+    for token in gone:
+        assert token.startswith(("pulumi-python:dynamic/oss:", "ack-ai-blueprint:throttling")), token
+
+
+def test_volumes_wait_for_their_namespaces(recordings: Mapping[str, Recording]) -> None:
+    resources = {resource.name: resource for resource in recordings["prod"].resources}
+    # Children wait for their component, and that waits for its dependencies.
+    assert resources["job-classes-training"].urn in resources["volumes"].dependencies

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from components.alarms import BANDWIDTH_METRICS, BYTES_A_MINUTE
 from components.storage import RESTORE_TIMES
 
 from .diff import Diff
-from .document import Document, DocumentJobClass, DocumentRange, DocumentRung
+from .document import Document, DocumentJobClass, DocumentRange, DocumentRung, DocumentThrottle
 
 Inputs = Mapping[str, Any]
 
@@ -22,6 +23,8 @@ def short_type(type_token: str) -> str:
     package, module, name = type_token.split(":")
     if package == "pulumi":
         return "provider"
+    if package == "pulumi-python":
+        return f"{module.partition('/')[2]}.{name}"
     if package == "ack-ai-blueprint":
         return name
     return f"{module.split('/')[0].split('.')[0]}.{name}"
@@ -67,6 +70,16 @@ def rung_cells(rung: DocumentRung) -> tuple[str, str, str, str, str]:
     return f"{when}{rung.name}{spot}", " or ".join(rung.holds), per_node, f"{rung.pods:,}", price
 
 
+def throttle_cells(throttle: DocumentThrottle) -> tuple[str, str, str, str, str]:
+    """Kind, name, upload, download and note of a throttle, as a table shows them; Gbit/s."""
+    amounts = (
+        f"{'-' if part.worst is None else part.worst} to {'unlimited' if part.best is None else part.best}"
+        for part in (throttle.upload, throttle.download)
+    )
+    upload, download = amounts
+    return throttle.kind, throttle.name, upload, download, throttle.note
+
+
 def _pool(inputs: Inputs) -> str:
     scaling = inputs.get("scalingConfig")
     size = span(scaling["minSize"], scaling["maxSize"]) if scaling else str(inputs.get("desiredSize"))
@@ -106,6 +119,39 @@ def _bucket(inputs: Inputs) -> str:
     return ", ".join(parts)
 
 
+def _alarm(inputs: Inputs) -> str:
+    condition, metric = inputs.get("escalationsWarn", {}), inputs.get("metric")
+    threshold = condition.get("threshold", "")
+    if any(metric in metrics for metrics in BANDWIDTH_METRICS.values()):
+        threshold = f"{int(threshold) / BYTES_A_MINUTE:g} Gbit/s"
+    return f"{metric} {condition.get('comparisonOperator')} {threshold}"
+
+
+def _event_rule(inputs: Inputs) -> str:
+    pattern = inputs.get("eventPattern", {})
+    return f"{', '.join(pattern.get('levelLists', ()))}: {len(pattern.get('nameLists', ()))} events of OSS"
+
+
+def _file_system(inputs: Inputs) -> str:
+    kind = f"{inputs.get('fileSystemType')} {inputs.get('storageType')}"
+    capacity = f", {inputs['capacity']:,} GiB" if "capacity" in inputs else ""
+    return kind + capacity + (", encrypted" if inputs.get("encryptType") else "")
+
+
+def _volume(inputs: Inputs) -> str:
+    spec = inputs["spec"]
+    attributes = spec["csi"]["volumeAttributes"]
+    source = attributes.get("bucket") or attributes.get("server")
+    claim = spec["claimRef"]
+    return f"{claim['namespace']}/{claim['name']}: {source}{attributes['path']}, {', '.join(spec['accessModes'])}"
+
+
+def _throttle(inputs: Inputs) -> str:
+    limits: Mapping[str, Any] = inputs.get("limits") or {}
+    whose = inputs.get("bucket") or inputs.get("group") or inputs.get("requester")
+    return f"{whose}: " + ", ".join(f"{name} {value:g}" for name, value in limits.items() if value not in (None, -1))
+
+
 def _cluster(inputs: Inputs) -> str:
     parts = [
         inputs.get("version", "version chosen by ACK"),
@@ -127,6 +173,12 @@ def _joined(*names: str) -> Callable[[Inputs], str]:
 
 
 _DESCRIBERS: Mapping[str, Callable[[Inputs], str]] = {
+    "alicloud:cms/alarm:Alarm": _alarm,
+    "alicloud:cms/alarmContact:AlarmContact": _joined("channelsMail", "channelsDingWebHook"),
+    "alicloud:cms/eventRule:EventRule": _event_rule,
+    "alicloud:cr/registryEnterpriseInstance:RegistryEnterpriseInstance": _joined("instanceName", "instanceType"),
+    "alicloud:nas/fileSystem:FileSystem": _file_system,
+    "alicloud:nas/recycleBin:RecycleBin": lambda i: f"{i.get('reservedDays')} days",
     "alicloud:cs/kubernetesAddon:KubernetesAddon": lambda i: f"add-on {i.get('name')} {i.get('version', '')}".rstrip(),
     "alicloud:cs/managedKubernetes:ManagedKubernetes": _cluster,
     "alicloud:cs/autoscalingConfig:AutoscalingConfig": _joined("scalerType", "expander"),
@@ -151,8 +203,14 @@ _DESCRIBERS: Mapping[str, Callable[[Inputs], str]] = {
     "alicloud:vpc/switch:Switch": _joined("cidrBlock", "zoneId"),
     "kubernetes:batch/v1:CronJob": lambda i: f"at {i['spec']['schedule']}, {i['spec'].get('timeZone', 'UTC')}",
     "kubernetes:core/v1:ConfigMapPatch": lambda i: f"{i['metadata']['namespace']}/{i['metadata']['name']}",
+    "kubernetes:core/v1:PersistentVolume": _volume,
     "kubernetes:helm.sh/v3:Release": _release,
     "kubernetes:scheduling.alibabacloud.com/v1alpha1:ResourcePolicy": _resource_policy,
+    "pulumi-python:dynamic/oss:BucketThrottle": _throttle,
+    "pulumi-python:dynamic/oss:BucketRequesterThrottle": _throttle,
+    "pulumi-python:dynamic/oss:BucketGroupThrottle": _throttle,
+    "pulumi-python:dynamic/oss:PoolRequesterThrottle": _throttle,
+    "pulumi-python:dynamic/oss:BucketGroupMembership": lambda i: f"{i.get('bucket')} in {i.get('group')}",
     "pulumi:providers:alicloud": _joined("region"),
     "pulumi:providers:kubernetes": _joined("context"),
 }

@@ -22,9 +22,11 @@ from components.job_classes import Rung, plan_job_classes
 from components.network import plan_network
 from components.node_pools import plan_node_pool
 from components.platform import plan_systems
+from components.throttling.planning import GuaranteeRow, not_protected, plan_throttling, support_request
+from components.throttling.wire import UNLIMITED
 
 from ..addresses import AddressNeed, address_needs
-from ..environment import Environment, compute, kubernetes_version
+from ..environment import Environment, compute, kubernetes_version, roles
 from ..policy_config import policy_config, usage_by_resource
 from .findings import Findings
 from .recording import Options, Recorded, Recording
@@ -149,6 +151,36 @@ class DocumentJobClass(Args):
     """What a pod template of the class must have."""
 
 
+class DocumentBandwidth(Args):
+    """Bandwidth of one direction, in Gbit/s. None: nothing is guaranteed, or no limit of its own."""
+
+    worst: int | None
+    best: int | None
+
+
+class DocumentThrottle(Args):
+    """Who gets how much of the pool."""
+
+    kind: str
+    """`class`, `level`, `group`, `bucket` or `requester`."""
+    name: str
+    upload: DocumentBandwidth
+    download: DocumentBandwidth
+    note: str
+
+
+class DocumentThrottling(Args):
+    """OSS throttling: the pool, who gets how much of it, and what is not protected."""
+
+    enabled: bool
+    pool: str
+    rows: Sequence[DocumentThrottle]
+    notes: Sequence[str]
+    not_protected: Sequence[str]
+    support_request: str
+    """The ticket by which the pool is ordered, or a bucket is added to it."""
+
+
 class DocumentCapacity(Args):
     """What the environment can hold."""
 
@@ -203,6 +235,8 @@ class Document(Args):
     policies: DocumentPolicies
     capacity: DocumentCapacity
     job_classes: Sequence[DocumentJobClass] = ()
+    throttling: DocumentThrottling | None = None
+    """None: an environment without buckets."""
     unconfirmed: Mapping[str, str] = {}
     """What no source confirms of an in-cluster system, by its name."""
     cost: DocumentCost
@@ -254,6 +288,7 @@ def build(
         ),
         capacity=_capacity(environment, resources),
         job_classes=_job_classes(environment),
+        throttling=_throttling(environment, recording.stack),
         unconfirmed={
             system.name: system.unconfirmed
             for system in plan_systems(environment.systems, environment.flavor, kubernetes_version(environment))
@@ -382,6 +417,39 @@ def _job_classes(environment: Environment) -> list[DocumentJobClass]:
         )
         for plan in plans.values()
     ]
+
+
+def _throttling(environment: Environment, stack: str) -> DocumentThrottling | None:
+    args, names = environment.throttling, environment.bucket_names(stack)
+    if not names:
+        return None
+    plan = plan_throttling(args, names, roles(environment)) if args.enabled else None
+    return DocumentThrottling(
+        enabled=args.enabled,
+        pool=plan.pool if plan else "",
+        rows=[
+            DocumentThrottle(
+                kind=row.kind,
+                name=row.name,
+                upload=_bandwidth(row, "upload_total"),
+                download=_bandwidth(row, "download_total"),
+                note=row.note,
+            )
+            for row in (plan.table if plan else ())
+        ],
+        notes=plan.notes if plan else (),
+        not_protected=not_protected(args, names),
+        support_request=support_request(environment.region, plan) if plan else "",
+    )
+
+
+def _bandwidth(row: GuaranteeRow, item: str) -> DocumentBandwidth:
+    worst = row.worst.items[item] if row.worst else UNLIMITED
+    best = row.best.items[item]
+    return DocumentBandwidth(
+        worst=None if worst == UNLIMITED else worst,
+        best=None if best == UNLIMITED else best,
+    )
 
 
 def _rung(rung: Rung, when: Literal["always", "peak", "off-peak"]) -> DocumentRung:

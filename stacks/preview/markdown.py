@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from .describe import cost_before, counted, describe, money, rung_cells, short_type, span
+from .describe import cost_before, counted, describe, money, rung_cells, short_type, span, throttle_cells
 from .diff import Diff, summary
-from .document import Document
+from .document import Document, DocumentThrottling
 
 MARKER = "<!-- ack-ai-blueprint preview -->"
 """First line of every comment, by which the next run finds it."""
@@ -40,6 +40,8 @@ def render(document: Document, diff: Diff | None = None) -> str:
         parts += _folded("Node pools", _pools(document))
     if document.job_classes:
         parts += _folded("Job classes and where they run", _job_classes(document))
+    if document.throttling is not None:
+        parts += _folded("OSS throttling", _throttling(document.throttling))
     if document.cost.lines:
         parts += _folded("Cost", _cost(document))
     parts += _folded("All resources by component", _resources(document))
@@ -82,6 +84,15 @@ def _job_classes(document: Document) -> list[str]:
         for index, rung in enumerate(job.rungs)
     ]
     return _table(("Class", "", "Rung", "Holds it", "Pods a node", "Pods at most", "A pod and hour"), rows)
+
+
+def _throttling(throttling: DocumentThrottling) -> list[str]:
+    parts: list[str] = []
+    if throttling.enabled:
+        headings = (f"Pool {throttling.pool}", "", "Upload Gbit/s", "Download Gbit/s", "")
+        parts += _table(headings, [throttle_cells(row) for row in throttling.rows])
+        parts += [f"- {line}" for line in throttling.notes]
+    return [*parts, *(f"- **Not protected**: {line}" for line in throttling.not_protected), ""]
 
 
 def _cost(document: Document) -> list[str]:

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from .describe import cost_before, counted, describe, ladder, money, rung_cells, short_type, span
+from .describe import cost_before, counted, describe, ladder, money, rung_cells, short_type, span, throttle_cells
 from .diff import Diff, summary
 from .document import Document, DocumentRange, DocumentResource
 
@@ -48,6 +48,7 @@ def render(document: Document, diff: Diff | None = None) -> RenderableType:
         ("Node pools", _pools(document)),
         ("Job classes", _job_classes(document)),
         ("Fit: where a pod of each class runs, in this order", _fit(document)),
+        ("OSS throttling: who gets how much, in Gbit/s at worst and at best", _throttling(document)),
         ("Estimated monthly cost", _cost(document)),
         ("Policies", _findings(document)),
         ("UNCONFIRMED: no source says so, check before apply", _unconfirmed(document)),
@@ -155,6 +156,19 @@ def _fit(document: Document) -> RenderableType | None:
         "the counts do not add up. Spot at the on-demand price as upper bound."
     )
     return Group(table, note)
+
+
+def _throttling(document: Document) -> RenderableType | None:
+    throttling = document.throttling
+    if throttling is None:
+        return None
+    lines = [f"Not protected: {line}" for line in throttling.not_protected]
+    if not throttling.enabled:
+        return Group(*map(escape, lines))
+    table = _table("level", "name", "upload", "download", "", numbers=(2, 3))
+    for row in throttling.rows:
+        table.add_row(*throttle_cells(row))
+    return Group(f"Pool {throttling.pool}:", table, *map(escape, [*throttling.notes, *lines]))
 
 
 def _cost(document: Document) -> RenderableType | None:

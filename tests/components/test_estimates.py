@@ -75,8 +75,14 @@ def test_expected_use() -> None:
         Resource("alicloud:ecs/eipAddress:EipAddress", "egress", {}, REGION),
         Resource("alicloud:cs/managedKubernetes:ManagedKubernetes", "ack", {"clusterSpec": "ack.pro.small"}, REGION),
         Resource("alicloud:kms/key:Key", "key", {}, REGION),
+        Resource(
+            "alicloud:nas/fileSystem:FileSystem",
+            "homes-file-system",
+            {"fileSystemType": "standard", "storageType": "Capacity"},
+            REGION,
+        ),
     ]
-    usage = Usage({"acme-raw": 1000}, 10, 100, serverless_vcpu_hours=1000, serverless_memory_gib_hours=4000)
+    usage = Usage({"acme-raw": 1000}, 10, 100, 1000, 4000, {"homes": 500})
     lines = {line.item: line for line in estimate(resources, catalog.price_book(), usage).lines}
     expected = {
         "oss.Standard.ZRS": 150,
@@ -87,6 +93,7 @@ def test_expected_use() -> None:
         "acs.general-purpose.default.vcpu": 60,
         "acs.general-purpose.default.memory": 120,
         "kms.default-key": 0,
+        "nas.Capacity": 30,
     }
     assert {item: line.cost.maximum for item, line in lines.items() if line.cost} == pytest.approx(expected)
     assert [item for item, line in lines.items() if line.cost is None] == ["cluster.load-balancer"]
@@ -119,3 +126,28 @@ def test_use_that_is_not_stated_is_not_zero() -> None:
     cost = estimate(resources, catalog.price_book())
     assert [line.item for line in cost.unpriced] == ["oss.Standard.LRS", "sls.ingestion", "eip.traffic"]
     assert not cost.complete
+
+
+def test_file_systems_and_registries() -> None:
+    resources = [
+        Resource("alicloud:nas/fileSystem:FileSystem", "homes-file-system", {"fileSystemType": "standard"}, REGION),
+        Resource(
+            "alicloud:nas/fileSystem:FileSystem",
+            "lake-file-system",
+            {"fileSystemType": "cpfs", "storageType": "advance_200", "capacity": 3600},
+            REGION,
+        ),
+        Resource("alicloud:nas/protocolService:ProtocolService", "lake", {"protocolThroughput": 2000}, REGION),
+        Resource("alicloud:nas/protocolService:ProtocolService", "free", {}, REGION),
+        Resource(
+            "alicloud:cr/registryEnterpriseInstance:RegistryEnterpriseInstance", "r", {"instanceType": "Basic"}, REGION
+        ),
+    ]
+    lines = estimate(resources, catalog.price_book()).lines
+    assert [(line.resource, line.cost and line.cost.maximum, line.currency) for line in lines] == [
+        ("homes-file-system", None, ""),
+        ("lake-file-system", pytest.approx(5040), "CNY"),
+        ("lake", pytest.approx(0.0054 * 2000 * 730), "CNY"),
+        ("r", 113, "USD"),
+    ]
+    assert lines[0].note == "the stored volume is not stated under usage.fileSystemGib"

@@ -1,0 +1,493 @@
+"""The settings of a resource pool as Pulumi resources.
+
+They are dynamic providers whose classes lie in this module, so that a state holds their names and no code. Renaming the
+module or a class breaks states: keep the old name importable. Creating a setting takes over one that is there already.
+"""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+import pulumi
+from pulumi import dynamic
+
+from .client import NotFound, Place, Refused, ThrottlingClient, ThrottlingError, Unanswered, with_request
+from .wire import BANDWIDTH_ITEMS, UNLIMITED, PriorityDocument, Qos, document_of, qos_of
+
+SUPPORT_REQUEST = "supportRequest"
+"""Input with the text of the ticket that errors quote; a change of it changes nothing."""
+
+PROVIDER = "__provider"
+
+SETTLING = 6
+"""How often a refused value is tried: half a minute in all."""
+
+V = TypeVar("V")
+
+
+@functools.cache
+def client(region: str) -> ThrottlingClient:
+    """The client of a region, with credentials from the environment variables. It is made with the first call."""
+    return ThrottlingClient(region)
+
+
+class Setting(dynamic.ResourceProvider, Generic[V]):
+    """What the settings have in common: a place that identifies them, and one value that is put, read and deleted.
+
+    identity: inputs that make up the id; a change replaces. key: the input that holds the value; a change updates.
+    """
+
+    serialize_as_secret_always = False
+
+    identity: Sequence[str] = ()
+    key = "limits"
+    member = False
+
+    # What each kind says.
+
+    def value(self, properties: Mapping[str, Any]) -> V:
+        """The value out of its input; ValueError if it is none."""
+        raise NotImplementedError
+
+    def shown(self, value: V) -> Any:
+        """The inverse of `value`."""
+        raise NotImplementedError
+
+    def same(self, one: V, other: V) -> bool:
+        """Whether two values amount to the same."""
+        return one == other
+
+    def problems(self, value: V) -> Iterator[str]:
+        """What is wrong with a value."""
+        yield from ()
+
+    def put(self, place: Place, value: V) -> None:
+        """Set the value."""
+        raise NotImplementedError
+
+    def get(self, place: Place) -> V | None:
+        """The value that is set, None or `NotFound` without any."""
+        raise NotImplementedError
+
+    def remove(self, place: Place, value: V) -> None:
+        """Take the value back."""
+        raise NotImplementedError
+
+    # What Pulumi calls.
+
+    def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> dynamic.CheckResult:
+        failures: list[dynamic.CheckFailure] = []
+        inputs = dict(news)
+        for name in self.identity:
+            given = news.get(name)
+            if not pulumi.contains_unknowns(given) and (not isinstance(given, str) or not given or "/" in given):
+                failures.append(dynamic.CheckFailure(name, f"required: a text without a slash, not {given!r}"))
+        if not pulumi.contains_unknowns(news.get(self.key)):
+            try:
+                value = self.value(news[self.key])
+                inputs[self.key] = self.shown(value)
+                failures += [dynamic.CheckFailure(self.key, reason) for reason in self.problems(value)]
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                failures.append(dynamic.CheckFailure(self.key, f"not what it must be: {error}"))
+        return dynamic.CheckResult(inputs, failures)
+
+    def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.DiffResult:
+        replaces = [
+            name
+            for name in self.identity
+            if pulumi.contains_unknowns(_news.get(name)) or _news.get(name) != _olds.get(name)
+        ]
+        # A setting belongs to its place: made first and deleted then, the new one would be gone.
+        changes = bool(replaces) or self._changed(_olds, _news) or _olds.get(PROVIDER) != _news.get(PROVIDER)
+        return dynamic.DiffResult(
+            changes=changes, replaces=replaces, stables=list(self.identity), delete_before_replace=True
+        )
+
+    def _changed(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+        if pulumi.contains_unknowns(news.get(self.key)):
+            return True
+        try:
+            return not self.same(self.value(olds[self.key]), self.value(news[self.key]))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return True
+
+    def create(self, props: dict[str, Any]) -> dynamic.CreateResult:
+        place = self._place(props)
+        if self.member:
+            client(place.region).require_member(place, str(props.get(SUPPORT_REQUEST) or ""))
+        self._write(place, props)
+        return dynamic.CreateResult("/".join(props[name] for name in self.identity), self._outputs(props))
+
+    def read(self, id_: str, props: dict[str, Any]) -> dynamic.ReadResult:
+        parts = id_.split("/")
+        if len(parts) != len(self.identity) or not all(parts):
+            raise ValueError(f"not an id: {id_!r}; it is {'/'.join(self.identity)}")
+        identity = dict(zip(self.identity, parts, strict=True))
+        try:
+            value = self.get(self._place(identity))
+        except NotFound:
+            value = None
+        if value is None:
+            return dynamic.ReadResult("", {}, {})
+        shown = self.shown(value)
+        with contextlib.suppress(AttributeError, KeyError, TypeError, ValueError):
+            # Written in another way, it is no drift.
+            declared = self.value(props[self.key])
+            shown = self.shown(declared) if self.same(value, declared) else shown
+        found = {**self._outputs(props), **identity, self.key: shown}
+        return dynamic.ReadResult(id_, dict(found), dict(found))
+
+    def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> dynamic.UpdateResult:
+        self._write(self._place(_news), _news)
+        return dynamic.UpdateResult(self._outputs(_news))
+
+    def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        self.remove(self._place(_props), self.value(_props[self.key]))
+
+    def _place(self, props: Mapping[str, Any]) -> Place:
+        return Place(**{name: str(props[name]) for name in self.identity})
+
+    def _outputs(self, props: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in props.items() if name != PROVIDER}
+
+    def _write(self, place: Place, props: Mapping[str, Any]) -> None:
+        for attempt in range(1, SETTLING + 1):
+            try:
+                return self._write_once(place, props)
+            except Refused:
+                if attempt == SETTLING:
+                    raise
+                # Another setting may have to shrink before this one fits; Pulumi updates it at the same time.
+                client(place.region).wait(attempt)
+
+    def _write_once(self, place: Place, props: Mapping[str, Any]) -> None:
+        value = self.value(props[self.key])
+        try:
+            self.put(place, value)
+        except NotFound as error:
+            raise with_request(error, str(props.get(SUPPORT_REQUEST) or "")) from None
+        except Unanswered:
+            # It may have been taken, and only the answer was lost.
+            with contextlib.suppress(ThrottlingError):
+                found = self.get(place)
+                if found is not None and self.same(found, value):
+                    return
+            raise
+
+
+class _Limits(Setting[Qos]):
+    """A setting whose value is limits. least: Gbit/s that a bandwidth must have; rates: whether it knows requests."""
+
+    least = 1
+    rates = True
+
+    def value(self, properties: Mapping[str, Any]) -> Qos:
+        return qos_of(properties)
+
+    def shown(self, value: Qos) -> Any:
+        return value.properties()
+
+    def problems(self, value: Qos) -> Iterator[str]:
+        for item, number in value.finite.items():
+            what, network = item.split("_")
+            least = self.least if item in BANDWIDTH_ITEMS else 1
+            if number < least:
+                yield f"{network} {what} is {number}, must be at least {least}; 0 would forbid the traffic"
+            if item not in BANDWIDTH_ITEMS and not self.rates:
+                yield f"{network} {what}: limits here are of bandwidth only"
+            total = value.items[f"{what}_total"]
+            if total != UNLIMITED and number > total:
+                yield f"{network} {what} is {number}, above its total {total}"
+        if not value.finite:
+            yield "limits nothing"
+
+    def present(self, value: Qos) -> Qos | None:
+        """The limits unless there are none at all, as where they were never set."""
+        return value if value.finite else None
+
+
+class BucketThrottleProvider(_Limits):
+    identity = ("region", "pool", "bucket")
+    member = True
+
+    def put(self, place: Place, value: Qos) -> None:
+        client(place.region).put_bucket(place, value)
+
+    def get(self, place: Place) -> Qos | None:
+        return self.present(client(place.region).get_bucket(place))
+
+    def remove(self, place: Place, value: Qos) -> None:
+        client(place.region).delete_bucket(place)
+
+
+class BucketRequesterThrottleProvider(_Limits):
+    identity = ("region", "pool", "bucket", "requester")
+    member = True
+    least = 5
+
+    def put(self, place: Place, value: Qos) -> None:
+        client(place.region).put_bucket_requester(place, value)
+
+    def get(self, place: Place) -> Qos | None:
+        return self.present(client(place.region).get_bucket_requester(place))
+
+    def remove(self, place: Place, value: Qos) -> None:
+        client(place.region).delete_bucket_requester(place)
+
+
+class BucketGroupThrottleProvider(_Limits):
+    identity = ("region", "pool", "group")
+    least = 5
+    rates = False
+
+    def put(self, place: Place, value: Qos) -> None:
+        client(place.region).put_group(place, value)
+
+    def get(self, place: Place) -> Qos | None:
+        return self.present(client(place.region).get_group(place))
+
+    def remove(self, place: Place, value: Qos) -> None:
+        client(place.region).delete_group(place)
+
+
+class PoolRequesterThrottleProvider(_Limits):
+    identity = ("region", "pool", "requester")
+    least = 5
+
+    def put(self, place: Place, value: Qos) -> None:
+        client(place.region).put_requester(place, value)
+
+    def get(self, place: Place) -> Qos | None:
+        return self.present(client(place.region).get_requester(place))
+
+    def remove(self, place: Place, value: Qos) -> None:
+        client(place.region).delete_requester(place)
+
+
+class BucketGroupMembershipProvider(Setting[str]):
+    identity = ("region", "pool", "bucket")
+    key = "group"
+    member = True
+
+    def value(self, properties: Any) -> str:
+        if not isinstance(properties, str) or not properties:
+            raise ValueError(f"a group's name, not {properties!r}")
+        return properties
+
+    def shown(self, value: str) -> str:
+        return value
+
+    def put(self, place: Place, value: str) -> None:
+        client(place.region).put_membership(_in_group(place, value))
+
+    def get(self, place: Place) -> str | None:
+        return client(place.region).group_of(place) or None
+
+    def remove(self, place: Place, value: str) -> None:
+        with contextlib.suppress(NotFound):
+            found = client(place.region).group_of(place)
+            # Whoever put it elsewhere meanwhile wants it there.
+            if found is not None and found in ("", value):
+                client(place.region).put_membership(place)
+
+
+class _Priorities(Setting[PriorityDocument]):
+    identity = ("region", "pool")
+    key = "priorities"
+
+    def value(self, properties: Mapping[str, Any]) -> PriorityDocument:
+        return document_of(properties)
+
+    def shown(self, value: PriorityDocument) -> Any:
+        return value.properties()
+
+    def same(self, one: PriorityDocument, other: PriorityDocument) -> bool:
+        return one.effective() == other.effective()
+
+    def problems(self, value: PriorityDocument) -> Iterator[str]:
+        if not 3 <= value.count <= 10:
+            yield f"{value.count} levels, must be 3 to 10"
+        if not 1 <= value.default_level <= value.count:
+            yield f"default level {value.default_level}, must be 1 to {value.count}"
+        numbers = [level.level for level in value.levels]
+        if len(set(numbers)) < len(numbers) or not all(1 <= number <= value.count for number in numbers):
+            yield f"levels {numbers}, must be different ones of 1 to {value.count}"
+        if any(minimum is None for minimum, _ in value.effective()["levels"]):
+            yield "each level needs a minimum where there is no default"
+
+
+class PoolPrioritiesProvider(_Priorities):
+    def put(self, place: Place, value: PriorityDocument) -> None:
+        client(place.region).put_priorities(place, value)
+
+    def get(self, place: Place) -> PriorityDocument | None:
+        return client(place.region).get_priorities(place)
+
+    def remove(self, place: Place, value: PriorityDocument) -> None:
+        client(place.region).delete_priorities(place)
+
+
+class PoolRequesterPrioritiesProvider(_Priorities):
+    def put(self, place: Place, value: PriorityDocument) -> None:
+        client(place.region).put_requester_priorities(place, value)
+
+    def get(self, place: Place) -> PriorityDocument | None:
+        return client(place.region).get_requester_priorities(place)
+
+    def remove(self, place: Place, value: PriorityDocument) -> None:
+        client(place.region).delete_requester_priorities(place)
+
+
+def _in_group(place: Place, group: str) -> Place:
+    return Place(place.region, place.pool, place.bucket, group)
+
+
+class BucketThrottle(dynamic.Resource, module="oss", name="BucketThrottle"):
+    """Limits of a bucket. The id is region/pool/bucket."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        region: pulumi.Input[str],
+        pool: pulumi.Input[str],
+        bucket: pulumi.Input[str],
+        limits: pulumi.Input[Mapping[str, int]],
+        support_request: str = "",
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Register it. limits: as `Qos.properties` gives them."""
+        inputs = {"region": region, "pool": pool, "bucket": bucket, "limits": limits, SUPPORT_REQUEST: support_request}
+        super().__init__(BucketThrottleProvider(), resource_name, inputs, opts)
+
+
+class BucketRequesterThrottle(dynamic.Resource, module="oss", name="BucketRequesterThrottle"):
+    """Limits of a requester on one bucket. The id is region/pool/bucket/requester."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        region: pulumi.Input[str],
+        pool: pulumi.Input[str],
+        bucket: pulumi.Input[str],
+        requester: pulumi.Input[str],
+        limits: pulumi.Input[Mapping[str, int]],
+        support_request: str = "",
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Register it. requester: id of a RAM user or role; limits: as `Qos.properties` gives them."""
+        inputs = {
+            **{"region": region, "pool": pool, "bucket": bucket, "requester": requester, "limits": limits},
+            SUPPORT_REQUEST: support_request,
+        }
+        super().__init__(BucketRequesterThrottleProvider(), resource_name, inputs, opts)
+
+
+class BucketGroupMembership(dynamic.Resource, module="oss", name="BucketGroupMembership"):
+    """A bucket's place in a group. The id is region/pool/bucket."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        region: pulumi.Input[str],
+        pool: pulumi.Input[str],
+        bucket: pulumi.Input[str],
+        group: pulumi.Input[str],
+        support_request: str = "",
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Register it."""
+        inputs = {"region": region, "pool": pool, "bucket": bucket, "group": group, SUPPORT_REQUEST: support_request}
+        super().__init__(BucketGroupMembershipProvider(), resource_name, inputs, opts)
+
+
+class BucketGroupThrottle(dynamic.Resource, module="oss", name="BucketGroupThrottle"):
+    """Limits of a group of buckets. The id is region/pool/group."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        region: pulumi.Input[str],
+        pool: pulumi.Input[str],
+        group: pulumi.Input[str],
+        limits: pulumi.Input[Mapping[str, int]],
+        support_request: str = "",
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Register it. limits: as `Qos.properties` gives them."""
+        inputs = {"region": region, "pool": pool, "group": group, "limits": limits, SUPPORT_REQUEST: support_request}
+        super().__init__(BucketGroupThrottleProvider(), resource_name, inputs, opts)
+
+
+class PoolRequesterThrottle(dynamic.Resource, module="oss", name="PoolRequesterThrottle"):
+    """Limits of a requester in a whole pool. The id is region/pool/requester."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        region: pulumi.Input[str],
+        pool: pulumi.Input[str],
+        requester: pulumi.Input[str],
+        limits: pulumi.Input[Mapping[str, int]],
+        support_request: str = "",
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Register it. requester: id of a RAM user or role; limits: as `Qos.properties` gives them."""
+        inputs = {
+            **{"region": region, "pool": pool, "requester": requester, "limits": limits},
+            SUPPORT_REQUEST: support_request,
+        }
+        super().__init__(PoolRequesterThrottleProvider(), resource_name, inputs, opts)
+
+
+class PoolPriorities(dynamic.Resource, module="oss", name="PoolPriorities"):
+    """All priorities of a pool's buckets and groups. The id is region/pool."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        region: pulumi.Input[str],
+        pool: pulumi.Input[str],
+        priorities: pulumi.Input[Mapping[str, Any]],
+        support_request: str = "",
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Register it. priorities: as `PriorityDocument.properties` gives them."""
+        inputs = {"region": region, "pool": pool, "priorities": priorities, SUPPORT_REQUEST: support_request}
+        super().__init__(PoolPrioritiesProvider(), resource_name, inputs, opts)
+
+
+class PoolRequesterPriorities(dynamic.Resource, module="oss", name="PoolRequesterPriorities"):
+    """All priorities of a pool's requesters. The id is region/pool."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        region: pulumi.Input[str],
+        pool: pulumi.Input[str],
+        priorities: pulumi.Input[Mapping[str, Any]],
+        support_request: str = "",
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Register it. priorities: as `PriorityDocument.properties` gives them, with ids of requesters."""
+        inputs = {"region": region, "pool": pool, "priorities": priorities, SUPPORT_REQUEST: support_request}
+        super().__init__(PoolRequesterPrioritiesProvider(), resource_name, inputs, opts)
+
+
+PROVIDERS: Mapping[str, Callable[[], dynamic.ResourceProvider]] = {
+    "BucketThrottle": BucketThrottleProvider,
+    "BucketRequesterThrottle": BucketRequesterThrottleProvider,
+    "BucketGroupMembership": BucketGroupMembershipProvider,
+    "BucketGroupThrottle": BucketGroupThrottleProvider,
+    "PoolRequesterThrottle": PoolRequesterThrottleProvider,
+    "PoolPriorities": PoolPrioritiesProvider,
+    "PoolRequesterPriorities": PoolRequesterPrioritiesProvider,
+}
+"""The provider of each kind of resource."""
