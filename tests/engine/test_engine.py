@@ -14,6 +14,7 @@ import pytest
 
 from stacks.loading import DIRECTORY, PROJECT, environments, load_environment, read_stack_config
 from stacks.preview.recording import STACK, UNKNOWN
+from throttling import double
 
 from .provider import KUBECONFIG, Provider, served
 
@@ -23,6 +24,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 ROOT = DIRECTORY.parent
+DYNAMIC = "pulumi-python:dynamic/"
+"""Resources whose provider is a class of the project: the engine runs it in a process of its own."""
+
 MARK_OF_SECRETS = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
 """What marks a secret in a state and in what a provider gets."""
 
@@ -61,6 +65,8 @@ class Workspace:
         }
         self.pulumi("stack", "init")
         self.set("prefix", "engine-test")
+        if load_environment(stack, read_stack_config(stack)).throttling.enabled:
+            self.set("throttling.pool", double.POOL)
 
     def run(self, *command: str, fails: bool = False) -> subprocess.CompletedProcess[str]:
         """Run a command, which must succeed or fail as expected."""
@@ -102,15 +108,27 @@ class Workspace:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Callable[[str], Workspace]]:
+def oss() -> double.Oss:
+    """A stand-in for OSS with a resource pool that holds the buckets of prod."""
+    pool = double.limits(TotalUploadBandwidth=200, TotalDownloadBandwidth=400)
+    roles = load_environment("prod", read_stack_config("prod")).buckets
+    return double.Oss(pool, pool, [f"engine-test-prod-{role}" for role in roles])
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, oss: double.Oss) -> Iterator[Callable[[str], Workspace]]:
     """Open a workspace for an environment."""
-    with served(ROOT / "components" / "catalog" / "replacements.json") as (provider, port):
-        variables = {"PULUMI_DEBUG_PROVIDERS": f"alicloud:{port},kubernetes:{port}"}
+    with (
+        served(ROOT / "components" / "catalog" / "replacements.json") as (provider, port),
+        double.served(oss) as endpoint,
+    ):
+        providers = {"PULUMI_DEBUG_PROVIDERS": f"alicloud:{port},kubernetes:{port}"}
+        variables = {**providers, **double.variables(endpoint, OSS_THROTTLING_TIMEOUT_SECONDS="10")}
         yield lambda stack: Workspace(tmp_path, stack, provider, variables)
 
 
 def _is_in_cloud(resource: Mapping[str, Any]) -> bool:
-    return resource["custom"] and not resource["type"].startswith("pulumi:providers:")
+    return resource["custom"] and not resource["type"].startswith(("pulumi:providers:", DYNAMIC))
 
 
 def _like(recorded: Any, real: Any) -> bool:
@@ -129,13 +147,16 @@ def _changes(work: Workspace) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("stack", environments())
-def test_whole_cycle(stack: str, workspace: Callable[[str], Workspace]) -> None:
+def test_whole_cycle(stack: str, workspace: Callable[[str], Workspace], oss: double.Oss) -> None:
     """Create, no change in a second preview and in a refresh, and destroy: in two steps where it is protected."""
     work = workspace(stack)
     work.run(sys.executable, "-m", "stacks.up", stack, "--", "--yes", "--skip-preview", "--non-interactive")
     state = work.state()
     assert {resource["id"] for resource in state if _is_in_cloud(resource)} == set(work.provider.resources)
     assert KUBECONFIG not in json.dumps(state)
+    throttled = [resource for resource in state if resource["type"].startswith(DYNAMIC)]
+    assert bool(throttled) == any(oss.settings().values())
+    assert double.SECRET not in json.dumps(state)
     created = {resource["urn"]: resource for resource in state if resource["type"] != STACK}
     offline = json.loads(work.run(sys.executable, "-m", "stacks.preview", stack, "--format", "json").stdout)
     recorded = {resource["urn"]: resource for resource in offline["resources"]}
@@ -143,7 +164,7 @@ def test_whole_cycle(stack: str, workspace: Callable[[str], Workspace]) -> None:
     assert created.keys() == recorded.keys()
     for urn, resource in recorded.items():
         assert sorted(created[urn].get("dependencies", [])) == resource["dependencies"], urn
-        if _is_in_cloud(created[urn]):
+        if _is_in_cloud(created[urn]) or resource["type"].startswith(DYNAMIC):
             assert _like(resource["inputs"], created[urn]["inputs"]), (resource, created[urn])
     outside = [urn for urn, resource in created.items() if "/../" in resource.get("sourcePosition", "")]
     assert not outside, "the copy's program imports from elsewhere"
@@ -159,6 +180,7 @@ def test_whole_cycle(stack: str, workspace: Callable[[str], Workspace]) -> None:
         assert work.provider.resources == existing
     work.run(sys.executable, "-m", "stacks.destroy", stack, "--", "--yes", "--skip-preview", "--non-interactive")
     assert work.state() == []
+    assert not any(oss.settings().values())
     left = {resource.type for resource in work.provider.resources.values()}
     # What lies in a cluster goes with it, without a call of its own; where the cluster stays, it is taken down.
     assert all(kind.startswith("kubernetes:") for kind in left) if stack != "local" else not left, left
