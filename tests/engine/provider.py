@@ -35,6 +35,9 @@ COMPUTED: Mapping[str, Callable[[str], Mapping[str, Any]]] = {
     "alicloud:ecs/eipAddress:EipAddress": lambda id_: {"ipAddress": "203.0.113.7"},
     "alicloud:cs/nodePool:NodePool": lambda id_: {"nodePoolId": f"np-{id_}"},
     "alicloud:oss/bucket:Bucket": lambda id_: {"intranetEndpoint": "oss-internal.example"},
+    "alicloud:kms/key:Key": lambda id_: {"arn": f"acs:kms:cn-hangzhou:1:key/{id_}"},
+    "alicloud:nas/mountTarget:MountTarget": lambda id_: {"mountTargetDomain": f"{id_}.nas.example"},
+    "alicloud:ram/role:Role": lambda id_: {"arn": f"acs:ram::1:role/{id_}", "roleId": f"30000{len(id_):010}"},
     CLUSTER: lambda id_: {
         "connections": [{"apiServerIntranet": "https://10.0.0.9:6443"}],
         "rrsaMetadata": {
