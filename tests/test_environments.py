@@ -45,7 +45,7 @@ def test_error_reports_all_problems(path: Path) -> None:
 def stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the environments' files that a test may change."""
     copy = tmp_path / "stacks"
-    shutil.copytree(loading.DIRECTORY, copy, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    shutil.copytree(loading.DIRECTORY, copy, symlinks=True, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     monkeypatch.setattr(loading, "DIRECTORY", copy)
     return copy
 

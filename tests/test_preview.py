@@ -32,7 +32,7 @@ def checkout(tmp_path: Path) -> Path:
     copy = tmp_path / "checkout"
     ignored = shutil.ignore_patterns("__pycache__")
     for folder in ("components", "policies", "stacks"):
-        shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
+        shutil.copytree(ROOT / folder, copy / folder, symlinks=True, ignore=ignored)
     git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.com"]
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "base"]):
         subprocess.run([*git, *command], cwd=copy, check=True)

@@ -45,7 +45,8 @@ class Workspace:
     def __init__(self, directory: Path, stack: str, provider: Provider, variables: Mapping[str, str]) -> None:
         self.root, self.stack, self.provider = directory / "project", stack, provider
         for name in ("components", "policies", "stacks"):
-            shutil.copytree(ROOT / name, self.root / name, ignore=shutil.ignore_patterns("__pycache__"))
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, self.root / name, symlinks=True, ignore=ignored)
         shutil.copy(ROOT / "Pulumi.yaml", self.root)
         (self.root / ".venv").symlink_to(sys.prefix)
         home, state = directory / "home", directory / "state"
