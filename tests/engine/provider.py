@@ -133,8 +133,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 _refuse(context, grpc.StatusCode.FAILED_PRECONDITION, f"deletion protection of {request.id} is on")
             others = {id_: other for id_, other in self.resources.items() if id_ != request.id}
             users = [id_ for id_, other in others.items() if request.id in _leaves(MessageToDict(other.inputs))]
-            # A cluster takes its add-ons along.
-            blocking = [id_ for id_ in users if found.type != CLUSTER or others[id_].type != ADDON]
+            # A cluster takes its add-ons along, and what lies in it holds nothing outside.
+            blocking = [
+                id_
+                for id_ in users
+                if not others[id_].type.startswith("kubernetes:")
+                and (found.type != CLUSTER or others[id_].type != ADDON)
+            ]
             if blocking:
                 _refuse(
                     context, grpc.StatusCode.FAILED_PRECONDITION, f"{request.id} is in use by {', '.join(blocking)}"
