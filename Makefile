@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help preview config job test check format up destroy bench generate prices lock clean
+.PHONY: help preview config job pool test check format up destroy bench generate prices lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ config: $(VENV)/runtime ## Show every value of an environment and the file and l
 
 job: $(VENV)/runtime ## Print a job as an environment places it, if it fits: make job ENV=prod FILE=examples/ray-cleaning.yaml
 	@$(BIN)/python -m stacks.jobs $(ENV) $(FILE)
+
+pool: $(VENV)/runtime ## Compare an environment's throttling with the real OSS resource pool, only reading: make pool ENV=prod
+	@$(BIN)/python -m stacks.pool $(ENV)
 
 test: $(VENV)/test ## Run all tests
 	@$(BIN)/python -m pytest

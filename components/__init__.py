@@ -8,9 +8,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .alarms import NotificationArgs, StorageAlarmArgs, StorageAlarms
     from .cluster import Cluster, ClusterArgs
     from .colocation import Colocation, ColocationArgs, DeschedulerArgs
     from .encryption import EncryptionKey, EncryptionKeyArgs
+    from .file_systems import CpfsCache, FileSystem, FileSystemArgs, Mount, SnapshotSchedule
     from .inputs import InvalidInput, Problem
     from .job_classes import (
         Compute,
@@ -42,10 +44,31 @@ if TYPE_CHECKING:
         plan_node_pool,
     )
     from .platform import Platform, SystemArgs, plan_systems
+    from .registry import Registry, RegistryArgs, RegistryNamespaceArgs, RepositoryArgs, RetentionArgs, ScanArgs
     from .serverless import ImageCache, Serverless, ServerlessArgs, ServerlessProfile
-    from .storage import Bucket, BucketArgs
+    from .storage import Bucket, BucketArgs, Grant, Replication, Retention, Transition
+    from .throttling import (
+        Direction,
+        GroupArgs,
+        Limits,
+        PrioritiesArgs,
+        PriorityLevel,
+        RequesterArgs,
+        RequestLimits,
+        RequestRates,
+        Throttling,
+        ThrottlingArgs,
+        TrafficClass,
+        plan_throttling,
+    )
+    from .volumes import NasStorageClassArgs, VolumeArgs, Volumes
 
 _MODULES = {
+    "alarms": (
+        "NotificationArgs",
+        "StorageAlarmArgs",
+        "StorageAlarms",
+    ),
     "cluster": (
         "Cluster",
         "ClusterArgs",
@@ -58,6 +81,13 @@ _MODULES = {
     "encryption": (
         "EncryptionKey",
         "EncryptionKeyArgs",
+    ),
+    "file_systems": (
+        "CpfsCache",
+        "FileSystem",
+        "FileSystemArgs",
+        "Mount",
+        "SnapshotSchedule",
     ),
     "inputs": (
         "InvalidInput",
@@ -104,6 +134,14 @@ _MODULES = {
         "SystemArgs",
         "plan_systems",
     ),
+    "registry": (
+        "Registry",
+        "RegistryArgs",
+        "RegistryNamespaceArgs",
+        "RepositoryArgs",
+        "RetentionArgs",
+        "ScanArgs",
+    ),
     "serverless": (
         "ImageCache",
         "Serverless",
@@ -113,6 +151,29 @@ _MODULES = {
     "storage": (
         "Bucket",
         "BucketArgs",
+        "Grant",
+        "Replication",
+        "Retention",
+        "Transition",
+    ),
+    "throttling": (
+        "Direction",
+        "GroupArgs",
+        "Limits",
+        "PrioritiesArgs",
+        "PriorityLevel",
+        "RequestLimits",
+        "RequestRates",
+        "RequesterArgs",
+        "Throttling",
+        "ThrottlingArgs",
+        "TrafficClass",
+        "plan_throttling",
+    ),
+    "volumes": (
+        "NasStorageClassArgs",
+        "VolumeArgs",
+        "Volumes",
     ),
 }
 
@@ -127,43 +188,76 @@ __all__ = [
     "Colocation",
     "ColocationArgs",
     "Compute",
+    "CpfsCache",
     "DataDisk",
     "DeschedulerArgs",
+    "Direction",
     "EncryptionKey",
     "EncryptionKeyArgs",
+    "FileSystem",
+    "FileSystemArgs",
     "GpuArgs",
+    "Grant",
+    "GroupArgs",
     "ImageCache",
     "InvalidInput",
     "JobClassArgs",
     "JobClasses",
     "KubeletArgs",
+    "Limits",
     "LingjunArgs",
+    "Mount",
+    "NasStorageClassArgs",
     "NatArgs",
     "Network",
     "NetworkArgs",
     "NodePool",
     "NodePoolArgs",
+    "NotificationArgs",
     "OffPeak",
     "Platform",
     "PodShape",
+    "PrioritiesArgs",
+    "PriorityLevel",
     "Problem",
+    "Registry",
+    "RegistryArgs",
+    "RegistryNamespaceArgs",
+    "Replication",
+    "RepositoryArgs",
+    "RequestLimits",
+    "RequestRates",
+    "RequesterArgs",
     "Reserved",
+    "Retention",
+    "RetentionArgs",
     "RollingUpdate",
+    "ScanArgs",
     "SchedulingArgs",
     "Serverless",
     "ServerlessArgs",
     "ServerlessProfile",
     "ServerlessRung",
+    "SnapshotSchedule",
     "Spot",
+    "StorageAlarmArgs",
+    "StorageAlarms",
     "SystemArgs",
     "SystemDisk",
     "Taint",
+    "Throttling",
+    "ThrottlingArgs",
+    "TrafficClass",
+    "Transition",
+    "VolumeArgs",
+    "Volumes",
     "ZoneCidrs",
     "ZoneScale",
     "plan_job_classes",
     "plan_network",
     "plan_node_pool",
     "plan_systems",
+    "plan_throttling",
     "pod_templates",
 ]
 

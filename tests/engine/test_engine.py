@@ -185,8 +185,8 @@ def test_whole_cycle(stack: str, workspace: Callable[[str], Workspace], oss: dou
     assert work.state() == []
     assert not any(oss.settings().values())
     left = {resource.type for resource in work.provider.resources.values()}
-    # What lies in a cluster goes with it, without a call of its own; where the cluster stays, it is taken down. The data
-    # of file systems stay.
+    # What lies in a cluster goes with it, without a call of its own; where the cluster stays, it is taken down. File
+    # systems stay, for their data.
     stays = ("kubernetes:", "alicloud:nas/fileSystem:", "alicloud:nas/recycleBin:")
     assert all(kind.startswith(stays) for kind in left) if stack != "local" else not left, left
 
