@@ -2,12 +2,15 @@
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+from components.throttling.client import MissingCredentials, credentials_from
 
 from .environment import EXAMPLE_PREFIX, Environment
 from .loading import DIRECTORY, InvalidEnvironment, load_environment, read_stack_config
@@ -27,7 +30,7 @@ No stack {stack} can be read. Choose where the state lives and make the stack (d
 
 
 class NotReady(Exception):
-    """The Pulumi CLI or the stack is missing; the text says what to do."""
+    """The Pulumi CLI, the stack or an access key is missing; the text says what to do."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,7 +63,14 @@ def prepare(
     options = parser.parse_args(arguments)
     stack: str = options.environment
     environment = load_environment(stack, read_stack_config(stack))
-    return stack, environment, find_cli(stack), options.pulumi
+    cli = find_cli(stack)
+    if environment.throttling.enabled:
+        # Its resources come last, so a missing key would show at the end of a long run.
+        try:
+            credentials_from(os.environ)
+        except MissingCredentials as error:
+            raise NotReady(str(error)) from None
+    return stack, environment, cli, options.pulumi
 
 
 def find_cli(stack: str) -> str:

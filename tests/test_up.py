@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from components.throttling.client import CREDENTIALS
 from stacks import destroy, up
 from stacks.loading import PROJECT, StackConfig, read_stack_config
 from support import ROOT
@@ -26,6 +27,8 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     cli.write_text(f'#!/bin/sh\n{known}\necho "$@" >> {log}\n{keep}\nexit ${{CODE:-0}}\n')
     cli.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv("ALICLOUD_ACCESS_KEY", "key")
+    monkeypatch.setenv("ALICLOUD_SECRET_KEY", "secret")
     return log
 
 
@@ -63,6 +66,19 @@ def test_a_missing_stack_is_not_asked_for(
     message = capsys.readouterr().err
     assert "no stack named dev" in message
     assert "pulumi stack init dev" in message
+    assert not calls.exists()
+
+
+@pytest.mark.parametrize("main", [up.main, destroy.main])
+@pytest.mark.usefixtures("own_prefix")
+def test_throttling_needs_its_key_before_anything_runs(
+    main: Main, calls: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    for variables in CREDENTIALS:
+        for variable in variables:
+            monkeypatch.delenv(variable, raising=False)
+    assert main(["prod"]) == 2
+    assert "ALICLOUD_ACCESS_KEY and ALICLOUD_SECRET_KEY" in capsys.readouterr().err
     assert not calls.exists()
 
 
