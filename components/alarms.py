@@ -1,5 +1,6 @@
 """Alarms on object storage: CloudMonitor events of throttling, metrics of bandwidth and errors, and whom they reach."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -79,6 +80,9 @@ def alarm_problems(args: NotificationArgs) -> list[Problem]:
         doubled = sorted({value for value in values if values.count(value) > 1})
         if doubled:
             problems.append(Problem(key, list(values), f"names {', '.join(doubled)} twice"))
+    if args.webhooks and not (args.mail or args.dingtalk):
+        message = "get events alone; alarms on metrics need mail or dingtalk beside them"
+        problems.append(Problem("webhooks", list(args.webhooks), message))
     return problems
 
 
@@ -139,14 +143,16 @@ class StorageAlarms(pulumi.ComponentResource):
         ]
         contacts = [
             alicloud.cms.AlarmContact(
-                f"{resource_name}-contact-{index}",
-                alarm_contact_name=f"{name}-{index}",
+                f"{resource_name}-contact-{key}",
+                # 40 characters at most. Another address is another contact: this one's is not looked at again.
+                alarm_contact_name=f"{name[:31]}-{key}",
                 describe=f"Alarms of {name}",
                 **channel,
                 # Until an address is confirmed, the service gives it back as empty.
                 opts=pulumi.ResourceOptions(parent=self, ignore_changes=["channelsMail"]),
             )
-            for index, channel in enumerate(channels, 1)
+            for channel in channels
+            for key in (hashlib.sha256(next(iter(channel.values())).encode()).hexdigest()[:8],)
         ]
         return alicloud.cms.AlarmContactGroup(
             f"{resource_name}-contacts",

@@ -64,11 +64,13 @@ class EncryptionKey(pulumi.ComponentResource):
         name: str,
         description: str,
         deletion_protection: bool = False,
+        retain: bool = False,
         tags: Mapping[str, str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Register the key and its alias `alias/<name>`, unless an existing key is named.
 
+        retain: whether the key outlives the program's resources, as data that do must stay readable.
         Raises `InvalidInput` with all problems before anything is registered.
         """
         require_valid(encryption_problems(args))
@@ -89,7 +91,7 @@ class EncryptionKey(pulumi.ComponentResource):
             pending_window_in_days=args.pending_window_days,
             deletion_protection="Enabled" if deletion_protection else "Disabled",
             tags=tags,
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, retain_on_delete=retain),
         )
         alicloud.kms.Alias(f"{resource_name}-alias", alias_name=f"alias/{name}", key_id=key.id, opts=child)
         self.key_id = key.id

@@ -174,6 +174,13 @@ def file_system_problems(args: FileSystemArgs, region: str, zones: Sequence[str]
     return problems
 
 
+def file_system_name_problems(name: str) -> list[Problem]:
+    """What is wrong with the name of a file system and its access group."""
+    if re.fullmatch(NAME, name):
+        return []
+    return [Problem("", name, "not a name: 3 to 64 letters, digits, - and _, a letter first")]
+
+
 def _capacity_problems(args: FileSystemArgs) -> list[Problem]:
     largest = LARGEST_GIB.get(args.family)
     if largest is None:
@@ -279,8 +286,7 @@ class FileSystem(pulumi.ComponentResource):
         """
         zones = list(vswitch_ids)
         problems = file_system_problems(args, region, zones)
-        if not re.fullmatch(NAME, name):
-            problems.append(Problem("", name, "not a name: 3 to 64 letters, digits, - and _, a letter first"))
+        problems += file_system_name_problems(name)
         if not zones:
             problems.append(Problem("", zones, "needs a vSwitch to be mounted through"))
         if parse_cidr(vpc_cidr) is None:

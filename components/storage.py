@@ -63,7 +63,11 @@ class Replication(Args):
 
 
 class Retention(Args):
-    """A retention policy (WORM): nobody can change or delete an object before its time."""
+    """A retention policy (WORM): nobody can change or delete an object before its time.
+
+    A bucket has either this or versions, so neither has it replication. Source: API InitiateBucketWorm, undated copy;
+    that this still holds for whole buckets is not tested.
+    """
 
     days: Annotated[int, Field(ge=1, le=25_550)]
     """Days for which each object is kept, at most 70 years."""
@@ -162,6 +166,10 @@ def bucket_problems(name: str, args: BucketArgs, region: str = "") -> list[Probl
         problems += _transition_problems(
             "oldVersionTransitions", args.storage_class, args.old_version_transitions, old_versions
         )
+    if args.inventory is not None and len(name) > 64 - len("-inventory"):
+        problems.append(
+            Problem("inventory", args.inventory, f"makes a role name {name}-inventory; at most 64 characters")
+        )
     problems += _retention_problems(args)
     problems += _replication_problems(name, args, region)
     return problems
@@ -193,6 +201,9 @@ def _retention_problems(args: BucketArgs) -> Iterator[Problem]:
     if args.retention is None:
         return
     days = args.retention.days
+    if args.versioning:
+        message = "OSS has either versions or a retention policy; set false, or leave retention out"
+        yield Problem("versioning", True, message)
     if args.expire_after_days is not None and args.expire_after_days < days:
         yield Problem(
             "expireAfterDays", args.expire_after_days, f"before retention.days = {days}, until which all is kept"

@@ -194,6 +194,16 @@ def _path_problems(path: str) -> list[Problem]:
     return [Problem("path", path, "not a path like /a/b: letters, digits and _.=+-, a slash first and none at its end")]
 
 
+def role_name_problems(volumes: Mapping[str, VolumeArgs], name: str) -> list[Problem]:
+    """What is wrong with the names of the roles that are made. name: their first part."""
+    made = [volume for volume, args in volumes.items() if args.bucket is not None and args.role_name is None]
+    return [
+        Problem(f"volumes.{volume}", volume, f"makes a role name {name}-{volume}; at most 64 characters")
+        for volume in made
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", f"{name}-{volume}")
+    ]
+
+
 def trust_policy(provider_arn: str, issuer_url: str) -> str:
     """Who may take the role of a volume: the clients that mount buckets in one cluster, by RRSA. Compact JSON.
 
@@ -315,11 +325,7 @@ class Volumes(pulumi.ComponentResource):
                 continue
             if rrsa_provider_arn is None or rrsa_issuer_url is None:
                 problems.append(Problem(f"volumes.{volume}.roleName", None, "needed: the cluster has no RRSA"))
-            full = f"{name}-{volume}"
-            if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", full):
-                problems.append(
-                    Problem(f"volumes.{volume}", volume, f"makes a role name {full!r}; at most 64 characters")
-                )
+        problems += role_name_problems(volumes, name)
         require_valid(problems)
         super().__init__("ack-ai-blueprint:storage:Volumes", resource_name, None, opts)
         inside = pulumi.ResourceOptions(parent=self, deleted_with=deleted_with)
@@ -455,9 +461,11 @@ class Volumes(pulumi.ComponentResource):
                     volume_attributes=source,
                 ),
             ),
-            # The cluster refuses to change where a volume points, and the provider does not know it.
+            # The cluster refuses to change a volume, of which the provider knows a part only. The new one has the same
+            # name, so the old one and its claim go first.
             opts=pulumi.ResourceOptions.merge(
-                opts, pulumi.ResourceOptions(depends_on=list(after), replace_on_changes=["spec"])
+                opts,
+                pulumi.ResourceOptions(depends_on=list(after), replace_on_changes=["spec"], delete_before_replace=True),
             ),
         )
         kubernetes.core.v1.PersistentVolumeClaim(

@@ -10,7 +10,7 @@ from components.alarms import alarm_problems
 from components.cluster import cluster_problems
 from components.colocation import colocation_problems
 from components.encryption import encryption_problems
-from components.file_systems import file_system_problems
+from components.file_systems import file_system_name_problems, file_system_problems
 from components.inputs import InvalidInput, Problem, one_of, parse_cidr
 from components.job_classes import order_problems, plan_job_classes
 from components.network import Role, plan_network
@@ -20,7 +20,7 @@ from components.registry import instance_name_problems, registry_problems
 from components.serverless import serverless_problems
 from components.storage import bucket_problems
 from components.throttling.planning import plan_throttling
-from components.volumes import volumes_problems
+from components.volumes import role_name_problems, volumes_problems
 from policies.rules import RULES
 
 from .addresses import AddressNeed, address_needs, single_zone_needs
@@ -302,7 +302,7 @@ def _storage_problems(environment: Environment, stack: str) -> Iterator[Problem]
     if environment.throttling.enabled:
         names = environment.bucket_names(stack)
         yield from _caught("throttling", lambda: plan_throttling(environment.throttling, names, roles(environment)))
-    yield from _file_system_problems(environment)
+    yield from _file_system_problems(environment, environment.name(stack))
     yield from _registry_problems(environment, stack)
     yield from (problem.under("notifications") for problem in alarm_problems(environment.notifications))
     if environment.notifications.silent and "storage_alarms" in environment.model_fields_set:
@@ -318,12 +318,14 @@ def _storage_problems(environment: Environment, stack: str) -> Iterator[Problem]
                 yield Problem(f"usage.{section}.{name}", amount, one_of(name, known, what))
 
 
-def _file_system_problems(environment: Environment) -> Iterator[Problem]:
+def _file_system_problems(environment: Environment, first: str) -> Iterator[Problem]:
     """What is wrong with file systems, volumes and storage classes."""
     zones = environment.network.zones if environment.network else ()
     for name, args in environment.file_systems.items():
-        for problem in file_system_problems(args, environment.region, zones):
+        named = file_system_name_problems(f"{first}-{name}")
+        for problem in (*named, *file_system_problems(args, environment.region, zones)):
             yield problem.under(f"fileSystems.{name}")
+    yield from role_name_problems(environment.volumes, first)
     yield from volumes_problems(
         environment.volumes,
         environment.storage_classes,

@@ -3,10 +3,9 @@
 A mapping is merged key by key, anything else is replaced, and `null` removes what an earlier layer set.
 """
 
-import functools
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -140,36 +139,38 @@ def parse_value(text: str) -> Any:
         return text
 
 
-def merge(layers: Sequence[Layer]) -> Layer:
-    """All layers as one; a place is that of the layer whose value won."""
-    return functools.reduce(_merge_two, layers, Layer({}))
+def merge(layers: Sequence[Layer], null_is_value: Callable[[str], bool] = lambda _: False) -> Layer:
+    """All layers as one; a place is that of the layer whose value won.
 
-
-def _merge_two(low: Layer, high: Layer) -> Layer:
-    places = dict(low.places)
-    data = _merge_data(low.data, high.data, "", places)
-    return Layer(data, {**places, **high.places})
-
-
-def _merge_data(low: Mapping[str, Any], high: Mapping[str, Any], path: str, places: dict[str, str]) -> dict[str, Any]:
-    merged = dict(low)
-    for key, value in high.items():
-        below = join(path, key)
-        if value is None:
-            merged.pop(key, None)
-        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
-            merged[key] = _merge_data(merged[key], value, below, places)
-        else:
-            for place in [place for place in places if place.startswith((f"{below}.", f"{below}["))]:
-                del places[place]
-            merged[key] = _without_nulls(value)
+    A null removes what a lower layer sets; null_is_value: whether it is a value of its own at this path.
+    """
+    merged = Layer({})
+    for layer in layers:
+        places = dict(merged.places)
+        data = _merge_data(merged.data, layer.data, "", places, null_is_value)
+        merged = Layer(data, {**places, **layer.places})
     return merged
 
 
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    return value
+def _merge_data(
+    low: Mapping[str, Any],
+    high: Mapping[str, Any],
+    path: str,
+    places: dict[str, str],
+    null_is_value: Callable[[str], bool],
+) -> dict[str, Any]:
+    merged = dict(low)
+    for key, value in high.items():
+        below = join(path, key)
+        if value is None and not null_is_value(below):
+            merged.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = _merge_data(merged[key], value, below, places, null_is_value)
+        else:
+            for place in [place for place in places if place.startswith((f"{below}.", f"{below}["))]:
+                del places[place]
+            merged[key] = _merge_data({}, value, below, {}, null_is_value) if isinstance(value, Mapping) else value
+    return merged
 
 
 def place_of(path: str, places: Mapping[str, str], default: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import UnionType
-from typing import Any, get_args
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -117,8 +117,8 @@ def load_environment(stack: str, config: StackConfig) -> Environment:
     file = f"stacks/Pulumi.{stack}.yaml"
     own = _own_layer(stack, config, file)
     layers, missing, unread = _profiles(own.data)
-    below = merge(layers)
-    merged = merge([below, own])
+    below = merge(layers, _null_is_value)
+    merged = merge([below, own], _null_is_value)
     secret = {key.partition(":")[2] for key in config.secrets if key.startswith(f"{PROJECT}:")}
 
     def placed(problem: Problem) -> tuple[str, Problem]:
@@ -145,7 +145,7 @@ def _idle_nulls(own: Mapping[str, Any], below: Any, path: str) -> Iterator[Probl
     """Nulls that remove nothing: most likely an entry that was meant to have its defaults."""
     for key, value in own.items():
         set_below = isinstance(below, Mapping) and key in below
-        if value is None and not set_below:
+        if value is None and not set_below and not _null_is_value(join(path, key)):
             yield Problem(
                 join(path, key), None, "null removes what a profile sets, but none sets this; for defaults write {}"
             )
@@ -158,7 +158,32 @@ def merged_layer(stack: str, config: StackConfig) -> Layer:
     load_environment(stack, config)
     own = _own_layer(stack, config, f"stacks/Pulumi.{stack}.yaml")
     layers, _, _ = _profiles(own.data)
-    return merge([*layers, own])
+    return merge([*layers, own], _null_is_value)
+
+
+def _null_is_value(path: str) -> bool:
+    """Whether null says something at a key, such as never: where it is allowed, and not the default anyway."""
+    annotation: Any = Environment
+    field = None
+    for part in path.split("."):
+        fields = getattr(annotation, "model_fields", None)
+        if fields is None:
+            _, annotation = (*get_args(annotation), None, None)[:2]  # The values of a mapping.
+            field = None
+        else:
+            field = next((field for name, field in fields.items() if part == (field.alias or name)), None)
+            annotation = field and field.annotation
+        annotation = _bare(annotation)
+        if annotation is None:
+            return False
+    return field is not None and field.default is not None and type(None) in get_args(field.annotation)
+
+
+def _bare(annotation: Any) -> Any:
+    """A type without `Annotated` and without the None beside it."""
+    while get_origin(annotation) in (Annotated, Union, UnionType):
+        annotation = next(option for option in get_args(annotation) if option is not type(None))
+    return annotation
 
 
 def _secret_problems(secret: Iterable[str]) -> Iterator[Problem]:

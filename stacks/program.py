@@ -56,6 +56,8 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
         name=name,
         description=f"Secrets and buckets of {name}",
         deletion_protection=protected,
+        # What outlives the environment must stay readable.
+        retain=any(args.retain and args.encryption == "kms" for args in environment.file_systems.values()),
         tags=tags,
         opts=kept,
     )

@@ -101,3 +101,9 @@ def test_the_policy_packs_configuration_is_shown(capsys: pytest.CaptureFixture[s
 
 def test_every_fixture_is_used() -> None:
     assert all(".happy." in path.name or ".error." in path.name for path in FIXTURES)
+
+
+def test_null_says_never_where_that_is_no_default() -> None:
+    assert load_environment("prod", read_stack_config("prod")).buckets["models"].expire_old_versions_after_days is None
+    environment = load_environment("dev", overlaid("dev", {"buckets": {"raw": {"abortUploadsAfterDays": None}}}))
+    assert environment.buckets["raw"].abort_uploads_after_days is None

@@ -82,3 +82,10 @@ def test_plain_values_are_read_as_the_pulumi_cli_reads_them(tmp_path: Path, text
 
 def test_an_empty_file_is_an_empty_layer(tmp_path: Path) -> None:
     assert _read(tmp_path, "# nothing\n").data == {}
+
+
+def test_null_is_a_value_where_it_says_something() -> None:
+    """Never, in place of a default: it is not taken for the removal of what a profile sets."""
+    low = Layer({"a": {"days": 7, "other": 1}})
+    merged = merge([low, Layer({"a": {"days": None, "other": None}, "b": {"days": None}})], lambda path: "days" in path)
+    assert merged.data == {"a": {"days": None}, "b": {"days": None}}

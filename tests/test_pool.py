@@ -40,7 +40,8 @@ def test_what_differs_is_told(oss: double.Oss, capsys: pytest.CaptureFixture[str
     oss.members.remove("acme-prod-raw")
     assert pool.main(["prod"]) == 1
     assert capsys.readouterr().out.splitlines() == [
-        "download total: the pool has 300 Gbit/s, poolBandwidth says 400",
+        "the pool has download.total: 300Gbps, but poolBandwidth says 400Gbps; "
+        "set poolBandwidth.download.total: 300Gbps",
         "not in the pool pool-1: acme-prod-raw; ask Alibaba Cloud's support to add them",
     ]
 

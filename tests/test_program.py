@@ -126,7 +126,7 @@ def test_throttles_know_the_ids_of_roles_though_nothing_reaches_the_cluster(
     outside = record_environment("prod", overlaid("prod", {"inCluster": False}))
     for recording in (recordings["prod"], outside):
         by_name = {resource.name: resource for resource in recording.resources}
-        throttle = by_name["throttling-requester-notebooks"]
+        throttle = by_name["throttling-requester-curated"]
         assert throttle.inputs["requester"] == "[unknown]"
         assert by_name["volumes-curated-role"].urn in throttle.property_dependencies["requester"]
         # All buckets come first.

@@ -133,8 +133,8 @@ class TrafficClass(Args):
     `priorities`."""
 
     maximum: Share | None = None
-    """What it gets at most: its buckets together, and each of its requesters that has no limits of its own. It limits
-    the totals of both directions. None: what the pool has."""
+    """What it gets at most: its buckets together, and each of its requesters. It limits the totals
+    of both directions. None: what the pool has."""
 
     buckets: Sequence[str] = ()
     """Roles of its buckets; they become a group with the name of the class."""

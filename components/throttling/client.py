@@ -169,6 +169,13 @@ def credentials_from(environment: Mapping[str, str]) -> Credentials:
     )
 
 
+def _seconds(variables: Mapping[str, str], name: str, default: float) -> float:
+    try:
+        return float(variables.get(name) or default)
+    except ValueError:
+        raise ThrottlingError(f"{name} = {variables[name]!r} is not a number of seconds") from None
+
+
 @dataclass(frozen=True)
 class PoolBucket:
     """A bucket in a pool. group: None where the list does not tell, "" for none."""
@@ -202,8 +209,8 @@ class ThrottlingClient:
         self._endpoint = variables.get(ENDPOINT) or None
         if self._endpoint and urlsplit(self._endpoint).hostname not in ("127.0.0.1", "localhost", "::1"):
             raise ThrottlingError(f"{ENDPOINT} is for tests on this machine; unset it")
-        self._backoff = float(variables.get(BACKOFF) or 1.0)
-        self._timeout = float(variables.get(TIMEOUT) or 20.0)
+        self._backoff = _seconds(variables, BACKOFF, 1.0)
+        self._timeout = _seconds(variables, TIMEOUT, 20.0)
         self._sleep = sleep
         self._local = threading.local()
 
@@ -468,8 +475,11 @@ class ThrottlingClient:
             "SignatureDoesNotMatch",
             "InvalidAccessKeyId",
             "RequestTimeTooSkewed",
+            "SecurityTokenExpired",
+            "InvalidSecurityToken",
         ):
-            return NotAllowed(f"{where}. The access key in the environment variables is wrong, or this clock is")
+            what = "The access key in the environment variables is wrong, its token has expired, or this clock is wrong"
+            return NotAllowed(f"{where}. {what}")
         if error.status_code in (401, 403):
             return NotAllowed(f'{where}. Allow the action oss:{call.operation} to this RAM identity, on Resource "*"')
         if error.status_code in BUSY:
@@ -514,9 +524,9 @@ def preflight(client: ThrottlingClient, pool: str, bandwidth: Qos, buckets: Sequ
     findings: list[str] = []
     for item, value in bandwidth.bandwidth_only().items.items():
         if real.items[item] != value:
-            findings.append(
-                f"{item.replace('_', ' ')}: the pool has {real.items[item]} Gbit/s, poolBandwidth says {value}"
-            )
+            key, has = item.replace("_", "."), "unlimited" if real.items[item] < 0 else f"{real.items[item]}Gbps"
+            says = "leaves it out" if value < 0 else f"says {value}Gbps"
+            findings.append(f"the pool has {key}: {has}, but poolBandwidth {says}; set poolBandwidth.{key}: {has}")
     absent = [bucket for bucket in buckets if bucket not in members]
     if absent:
         findings.append(f"not in the pool {pool}: {', '.join(absent)}; ask Alibaba Cloud's support to add them")

@@ -93,11 +93,13 @@ class Throttling(pulumi.ComponentResource):
                 **common,
             )
         for requester in plan.requesters:
-            id_ = _id(plan.identities[requester.name], ids)
-            limits = requester.limits.properties()
+            identity = plan.identities[requester.name]
+            id_, limits = _id(identity, ids), requester.limits.properties()
+            # Named after what it is in OSS: under a new name, the old one's removal would take the new one along.
+            name = f"{resource_name}-requester-{identity.id or identity.role}"
             if requester.bucket is None:
                 PoolRequesterThrottle(
-                    f"{resource_name}-requester-{requester.name}",
+                    name,
                     requester=id_,
                     limits=limits,
                     opts=options(),
@@ -105,7 +107,7 @@ class Throttling(pulumi.ComponentResource):
                 )
                 continue
             BucketRequesterThrottle(
-                f"{resource_name}-requester-{requester.name}",
+                f"{name}-{identity.bucket}",
                 bucket=requester.bucket,
                 requester=id_,
                 limits=limits,

@@ -133,7 +133,7 @@ def parse_bandwidth(text: str) -> int | str:
     """
     if text == "unlimited":
         return UNLIMITED
-    match = re.fullmatch(r"([+-]?[0-9]+(?:\.[0-9]+)?)\s*([A-Za-z/]*)", text.strip())
+    match = re.fullmatch(r"([+-]?[0-9]{1,12}(?:\.[0-9]{1,12})?)\s*([A-Za-z/]*)", text.strip())
     allowed = "write whole Gbit/s, such as 20Gbps, or unlimited"
     if match is None:
         return f"not a bandwidth; {allowed}"
@@ -155,7 +155,7 @@ def parse_bandwidth(text: str) -> int | str:
 
 def parse_share(text: str) -> Fraction | int | str:
     """A share of the pool as a fraction, a bandwidth in Gbit/s, or what is wrong with the text."""
-    match = re.fullmatch(r"([+-]?[0-9]+(?:\.[0-9]+)?)\s*%", text.strip())
+    match = re.fullmatch(r"([+-]?[0-9]{1,12}(?:\.[0-9]{1,12})?)\s*%", text.strip())
     if match is None:
         value = parse_bandwidth(text)
         if isinstance(value, str):
@@ -182,8 +182,15 @@ def not_protected(args: ThrottlingArgs, buckets: Collection[str]) -> Sequence[st
             "about 400 Gbit/s in a region.",
         )
     covered = set(args.buckets)
-    for section in (args.groups, args.classes):
-        covered |= {role for entry in section.values() for role in entry.buckets}
+    levelled = {name for level in args.priorities.levels for name in level.groups}
+    # A group alone limits nothing.
+    covered |= {
+        role
+        for name, group in args.groups.items()
+        if group.limits != Limits() or name in levelled
+        for role in group.buckets
+    }
+    covered |= {role for entry in args.classes.values() for role in entry.buckets}
     covered |= {role for level in args.priorities.levels for role in level.buckets}
     lines: list[str] = []
     rest = sorted(set(buckets) - covered)
@@ -268,7 +275,8 @@ class _Planner:
         self._sums(bucket_limits, group_of)
         limited = {requester.bucket for requester in args.requesters.values()}
         used = {*bucket_limits, *group_of, *self._priority_buckets(), *limited}
-        pool_buckets = tuple(self.names[role] for role in self.names if role in used)
+        # Where only requesters are limited, it is wherever they read and write.
+        pool_buckets = tuple(name for role, name in self.names.items() if role in used or used <= {None})
         if len(pool_buckets) > POOL_BUCKETS:
             self.problem("buckets", len(pool_buckets), f"a pool holds at most {POOL_BUCKETS} buckets")
         if len(self.groups) > POOL_GROUPS:
@@ -443,8 +451,13 @@ class _Planner:
             limits = self._limits(f"{path}.limits", requester.limits, least=LEAST_LIMIT)
             above, maximum = class_limits.get(name, ("", Qos()))
             self._within(f"{path}.limits", limits, maximum, f"the maximum of {above},")
-            if not limits.finite:
-                limits = maximum
+            limits = limits.least(maximum)
+            for item, value in limits.finite.items():
+                what, network = item.split("_")
+                total = maximum.items[f"{what}_total"]
+                if network != "total" and UNLIMITED != total < value:
+                    message = f"is above the maximum of {above}, {_amount(f'{what}_total', total)} in all"
+                    self.problem(f"{path}.limits.{_item_path(item)}", _amount(item, value), message)
             if requester.bucket is not None and self._known(f"{path}.bucket", requester.bucket):
                 bucket = bucket_limits.get(requester.bucket, Qos())
                 self._within(f"{path}.limits", limits, bucket, f"that of its bucket {requester.bucket},")
@@ -511,7 +524,9 @@ class _Planner:
             self._minimum_sum("priorities.levels", minima)
         self._contradictions(levels)
         default_level = args.default_level
-        groups, requesters = (_document(count, default_level, default, levels, kinds) for kinds in (STORED, REQUESTED))
+        groups, requesters = (
+            _document(count, default_level, default, levels, kinds, own_minima=True) for kinds in (STORED, REQUESTED)
+        )
         return groups, requesters
 
     def _subjects(
@@ -609,7 +624,7 @@ class _Planner:
                 self.problem(f"{path}.priority", entry.priority, f"must be 1 to {LEVELS[1]}")
             if not entry.buckets and not entry.requesters:
                 self.problem(path, None, "has neither buckets nor requesters")
-            guaranteed = self._guaranteed(path, entry, shares, count)
+            guaranteed = self._guaranteed(path, entry, shares)
             maximum = self._maximum(path, entry)
             for item, value in maximum.finite.items():
                 if guaranteed is not None and value < guaranteed.items[item]:
@@ -638,6 +653,7 @@ class _Planner:
             return (None, None), of_requester
         if self._any("classes") or self._any("poolBandwidth") or self._any("priorities"):
             return (None, None), of_requester
+        minima = {number: self._raised(qos, count) for number, qos in minima.items()}
         for number, qos in sorted(minima.items()):
             names = [name for name, entry in args.classes.items() if entry.priority == number]
             text = args.classes[names[0]].guaranteed
@@ -657,8 +673,18 @@ class _Planner:
         groups, requesters = (_document(count, 1, default, levels, kinds) for kinds in (STORED, REQUESTED))
         return (groups, requesters), of_requester
 
-    def _guaranteed(self, path: str, entry: TrafficClass, shares: dict[str, Fraction], count: int) -> Qos | None:
-        """The minimum of each item; the networks' parts are in proportion to the pool's, and the least at least."""
+    def _raised(self, qos: Qos, count: int) -> Qos:
+        """A level's minimum, that of each network raised to the least that OSS takes."""
+        least = {item: least_minimum(max(pool, 0), count) for item, pool in self.pool.items.items()}
+        return Qos(
+            **{
+                item: value if item.endswith("_total") or value == UNLIMITED else max(value, least[item])
+                for item, value in qos.items.items()
+            }
+        )
+
+    def _guaranteed(self, path: str, entry: TrafficClass, shares: dict[str, Fraction]) -> Qos | None:
+        """The minimum of each item; the networks' parts are in proportion to the pool's."""
         share = parse_share(entry.guaranteed)
         if isinstance(share, str):
             self.problem(f"{path}.guaranteed", entry.guaranteed, share)
@@ -673,10 +699,7 @@ class _Planner:
             largest = max(largest, part)
             for network in NETWORKS:
                 pool = self.pool.items[f"{direction}_{network}"]
-                least = 0 if network == "total" else least_minimum(max(pool, 0), count)
-                values[f"{direction}_{network}"] = (
-                    UNLIMITED if pool == UNLIMITED else max(math.floor(part * pool), least)
-                )
+                values[f"{direction}_{network}"] = UNLIMITED if pool == UNLIMITED else math.floor(part * pool)
         if largest > 1:
             self.problem(f"{path}.guaranteed", entry.guaranteed, "is above the pool's total")
             return None
@@ -725,6 +748,7 @@ class _Planner:
         }
 
         def row(kind: SubjectKind, name: str, shown: str, best: Qos) -> GuaranteeRow:
+            best = best.capped()
             document, level = level_of.get((kind, name), (None, None))
             if document is None or level is None:
                 ruling = documents[1 if kind == "requester" else 0]
@@ -754,13 +778,16 @@ class _Planner:
         roles = sorted({*bucket_limits, *group_of, *self._priority_buckets()} & set(self.names))
         for role in roles:
             best, group = pool.least(bucket_limits.get(role, Qos())), group_of.get(role)
-            found = row("bucket", self.names[role], role, best if group is None else best.least(self.groups[group][2]))
+            # What the networks leave of a bucket's total goes before what its group has.
+            best = best.capped() if group is None else best.capped().least(self.groups[group][2])
+            found = row("bucket", self.names[role], role, best)
             if group is not None and ("group", group) in level_of:
                 found = GuaranteeRow("bucket", role, None, found.best, f"shares what its group {group} gets")
             rows.append(found)
         limited = {plan.name: plan.limits for plan in requesters}
+        everywhere = {(plan.id, plan.role): plan.limits for plan in requesters if plan.bucket is None}
         for name, requester in sorted(self.args.requesters.items()):
-            best = pool.least(limited.get(name, Qos()))
+            best = pool.least(limited.get(name, Qos())).least(everywhere.get((requester.id, requester.role), Qos()))
             if requester.bucket in self.names:
                 best = best.least(bucket_limits.get(requester.bucket or "", Qos()))
                 group = group_of.get(requester.bucket or "")
@@ -789,13 +816,22 @@ def least_minimum(pool: int, levels: int) -> int:
 
 
 def _document(
-    count: int, default_level: int, default: Qos | None, levels: Iterable[Level], kinds: Collection[SubjectKind]
+    count: int,
+    default_level: int,
+    default: Qos | None,
+    levels: Iterable[Level],
+    kinds: Collection[SubjectKind],
+    *,
+    own_minima: bool = False,
 ) -> PriorityDocument | None:
-    """The document of some kinds of subjects. A level without any is left to the default minimum, if there is one."""
+    """The document of some kinds of subjects. A level without any is left to the default minimum, if there is one.
+
+    own_minima: whether it keeps a minimum of its own.
+    """
     mine: list[Level] = []
     for level in levels:
         subjects = frozenset(subject for subject in level.subjects if subject[0] in kinds)
-        if subjects or (level.minimum is not None and default is None):
+        if subjects or (level.minimum is not None and (own_minima or default is None)):
             mine.append(Level(level.level, level.minimum, subjects))
     if not any(level.subjects for level in mine):
         return None

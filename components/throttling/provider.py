@@ -6,6 +6,7 @@ module or a class breaks states: keep the old name importable. Creating a settin
 
 import contextlib
 import functools
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -30,6 +31,10 @@ V = TypeVar("V")
 def client(region: str) -> ThrottlingClient:
     """The client of a region, with credentials from the environment variables. It is made with the first call."""
     return ThrottlingClient(region)
+
+
+_WAITING = threading.BoundedSemaphore(3)
+"""One less than the threads with which the plugin serves the engine, so that what must shrink gets one."""
 
 
 class Setting(dynamic.ResourceProvider, Generic[V]):
@@ -156,10 +161,13 @@ class Setting(dynamic.ResourceProvider, Generic[V]):
             try:
                 return self._write_once(place, props)
             except Refused:
-                if attempt == SETTLING:
-                    raise
                 # Another setting may have to shrink before this one fits; Pulumi updates it at the same time.
-                client(place.region).wait(attempt)
+                if attempt == SETTLING or not _WAITING.acquire(blocking=False):
+                    raise
+                try:
+                    client(place.region).wait(attempt)
+                finally:
+                    _WAITING.release()
 
     def _write_once(self, place: Place, props: Mapping[str, Any]) -> None:
         value = self.value(props[self.key])

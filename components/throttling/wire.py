@@ -75,6 +75,16 @@ class Qos:
         mine, others = self.items, other.items
         return Qos(**{name: min((v for v in (mine[name], others[name]) if v >= 0), default=UNLIMITED) for name in mine})
 
+    def capped(self) -> "Qos":
+        """The same, no total above what its networks have together."""
+        items = dict(self.items)
+        for what in _WHAT:
+            parts = [items[f"{what}_{network}"] for network in ("intranet", "internet")]
+            total = items[f"{what}_total"]
+            if UNLIMITED not in parts and (total == UNLIMITED or total > sum(parts)):
+                items[f"{what}_total"] = sum(parts)
+        return Qos(**items)
+
     def properties(self) -> dict[str, int]:
         """As a resource's input: every bandwidth, and requests a second where they are set."""
         return {

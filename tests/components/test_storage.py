@@ -220,11 +220,11 @@ def test_inventory() -> None:
 
 
 def test_retention_and_acceleration() -> None:
-    recording = _bucket(BucketArgs(retention=Retention(days=30), transfer_acceleration=True))
+    recording = _bucket(BucketArgs(retention=Retention(days=30), versioning=False, transfer_acceleration=True))
     worm = only(recording, "alicloud:oss/bucketWorm:BucketWorm").inputs
     assert (worm["retentionPeriodInDays"], worm["status"]) == (30, "InProgress")
     assert only(recording, BUCKET).inputs["transferAcceleration"] == {"enabled": True}
-    locked = _bucket(BucketArgs(retention=Retention(days=30, locked=True)))
+    locked = _bucket(BucketArgs(retention=Retention(days=30, locked=True), versioning=False))
     assert only(locked, "alicloud:oss/bucketWorm:BucketWorm").inputs["status"] == "Locked"
     assert "transferAcceleration" not in only(locked, BUCKET).inputs
 

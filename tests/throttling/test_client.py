@@ -250,7 +250,7 @@ def test_preflight(client: ThrottlingClient, oss: Oss, monkeypatch: pytest.Monke
     monkeypatch.setattr(oss, "account", limits(TotalUploadBandwidth=60))
     findings: Any = preflight(client, POOL, Qos(90, 80, 20, 100, 80, 20), ["acme-other"])
     assert findings == (
-        "upload total: the pool has 100 Gbit/s, poolBandwidth says 90",
+        "the pool has upload.total: 100Gbps, but poolBandwidth says 90Gbps; set poolBandwidth.upload.total: 100Gbps",
         "not in the pool pool-1: acme-other; ask Alibaba Cloud's support to add them",
         "upload total: the account has 60 Gbit/s, less than the pool",
     )

@@ -55,7 +55,7 @@ def test_order() -> None:
     recording = _recorded(throttling(**EVERYTHING))
     members = {"throttling-membership-raw", "throttling-membership-features"}
     assert members <= _depends(recording, "throttling-group-lake")
-    for free in ("throttling-bucket-raw", "throttling-requester-etl-on-raw", "throttling-requester-etl"):
+    for free in ("throttling-bucket-raw", "throttling-requester-300123456789-raw", "throttling-requester-300123456789"):
         assert not {name for name in _depends(recording, free) if name.startswith("throttling-")}
     assert _depends(recording, "throttling-priorities") >= {*members, "throttling-group-lake"}
 
@@ -92,3 +92,11 @@ def test_bad_input_registers_nothing() -> None:
             Throttling("throttling", ThrottlingArgs(), region=REGION, buckets=BUCKETS)
 
     assert recorded(program).resources == []
+
+
+def test_a_label_is_no_identity() -> None:
+    """Under a new name a setting would be made, and then removed as the old one: both are the same in OSS."""
+    limits = {"upload": {"total": "10Gbps"}}
+    given = [throttling(requesters={name: {"id": "300123456789", "limits": limits}}) for name in ("etl", "people")]
+    one, other = ({resource.urn for resource in _recorded(args).resources} for args in given)
+    assert one == other

@@ -468,7 +468,8 @@ def test_shared_levels_and_limits_of_several_levels() -> None:
     assert "shared with acme-test-models" in rows["group", "lake"].note
     assert rows["bucket", "raw"].text("upload_total") == "up to 30"
     assert rows["requester", "etl-on-raw"].best.upload_total == 5
-    assert rows["requester", "etl-on-raw"].best.download_total == 30
+    # What the same requester has in the whole pool, 20, is less than the bucket's 30.
+    assert rows["requester", "etl-on-raw"].best.download_total == 20
     assert rows["bucket", "features"].best.upload_total == 50
 
 
@@ -542,3 +543,49 @@ def test_a_plan_keeps_within_the_pool_or_is_refused(shares: list[int], total: in
         minima = [minimum.items[item] for minimum, _ in levels]
         assert sum(minima) <= pool
         assert all(minimum >= min(5, Fraction(pool, 2 * len(levels))) for minimum in minima)
+
+
+def test_a_level_keeps_its_own_minimum_without_subjects() -> None:
+    level = both(total="60Gbps", intranet="40Gbps", internet="8Gbps")
+    given = {
+        "defaultMinimum": both(total="10Gbps", intranet="5Gbps", internet="4Gbps"),
+        "levels": [{"minimum": level}, {"buckets": ["raw"]}, {"buckets": ["models"]}],
+    }
+    document = _plan({"priorities": given}).priorities
+    assert document is not None
+    first, _ = document.effective()["levels"][0]
+    assert first.upload_total == 60
+
+
+def test_a_class_caps_requesters_that_have_limits_of_their_own() -> None:
+    given: dict[str, Any] = {
+        "requesters": {"etl": {"id": "300123456789", "limits": {"upload": {"total": "10Gbps"}}}},
+        "classes": {"batch": {"priority": 2, "guaranteed": "10%", "maximum": "20%", "requesters": ["etl"]}},
+    }
+    (requester,) = _plan(given).requesters
+    assert (requester.limits.upload_total, requester.limits.download_total) == (10, 20)
+    given["requesters"]["etl"]["limits"] = {"upload": {"intranet": "50Gbps"}}
+    with pytest.raises(InvalidInput, match=r"above the maximum of classes\.batch"):
+        _plan(given)
+
+
+def test_the_least_of_a_network_counts_once_a_level() -> None:
+    classes = {name: {"priority": 3, "guaranteed": "3%", "buckets": [name]} for name in ("raw", "models", "scratch")}
+    plan = _plan({"classes": classes})
+    assert plan.priorities is not None
+    minimum, _ = plan.priorities.effective()["levels"][2]
+    assert (minimum.upload_total, minimum.upload_intranet, minimum.upload_internet) == (9, 6, 4)
+
+
+def test_no_total_is_above_what_its_networks_have() -> None:
+    rows = {
+        row.name: row
+        for row in _plan({"buckets": {"raw": {"download": {"intranet": "5Gbps", "internet": "5Gbps"}}}}).table
+    }
+    assert rows["raw"].best.download_total == 10
+
+
+@pytest.mark.parametrize("text", ["9" * 5000 + "Gbps", "9" * 5000 + "%"])
+def test_endless_numbers_are_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        _plan({"classes": {"batch": {"priority": 2, "guaranteed": text, "buckets": ["raw"]}}})
