@@ -85,8 +85,8 @@ class Grant(Args):
     ]
     """RAM user ids, or roles as `arn:sts::<account id>:assumed-role/<role>/*`."""
 
-    prefixes: Annotated[Sequence[Annotated[str, Field(pattern=r"^[^/*][^*]*/$")]], Field(min_length=1)]
-    """Prefixes, each ending in a slash, such as `team-a/`."""
+    prefixes: Sequence[Annotated[str, Field(pattern=r"^[^/*][^*]*/$")]] = ()
+    """Prefixes, each ending in a slash, such as `team-a/`. Empty: all of the bucket."""
 
     access: Literal["read", "write"] = "read"
     """`write` includes reading, and deleting: earlier versions stay."""
@@ -251,18 +251,18 @@ def bucket_policy(bucket: str, grants: Mapping[str, Grant]) -> str:
                 "Effect": "Allow",
                 "Action": [*READ_ACTIONS, *(WRITE_ACTIONS if grant.access == "write" else ())],
                 "Principal": list(grant.principals),
-                "Resource": [f"acs:oss:*:*:{bucket}/{prefix}*" for prefix in grant.prefixes],
+                "Resource": [f"acs:oss:*:*:{bucket}/{prefix}*" for prefix in grant.prefixes or ("",)],
             }
         )
-        statements.append(
-            {
-                "Effect": "Allow",
-                "Action": ["oss:ListObjects"],
-                "Principal": list(grant.principals),
-                "Resource": [f"acs:oss:*:*:{bucket}"],
-                "Condition": {"StringLike": {"oss:Prefix": [f"{prefix}*" for prefix in grant.prefixes]}},
-            }
-        )
+        listing: dict[str, Any] = {
+            "Effect": "Allow",
+            "Action": ["oss:ListObjects"],
+            "Principal": list(grant.principals),
+            "Resource": [f"acs:oss:*:*:{bucket}"],
+        }
+        if grant.prefixes:
+            listing["Condition"] = {"StringLike": {"oss:Prefix": [f"{prefix}*" for prefix in grant.prefixes]}}
+        statements.append(listing)
     return _json({"Version": "1", "Statement": statements})
 
 

@@ -1,9 +1,8 @@
 """Volumes: buckets and file systems as persistent volumes of pods, through the CSI drivers of ACK."""
 
-import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import pulumi
 import pulumi_alicloud as alicloud
@@ -11,6 +10,7 @@ import pulumi_kubernetes as kubernetes
 from pydantic import Field
 
 from .file_systems import FileSystemArgs, Mount
+from .identity import ROLE_NAME, document, key_statement, object_statements, trust_policy
 from .inputs import Args, Problem, one_of, require_valid
 
 OSS_DRIVER = "ossplugin.csi.alibabacloud.com"
@@ -94,6 +94,10 @@ class NasStorageClassArgs(Args):
     """Whether `Delete` renames the directory instead of deleting it. False also slows the driver down when volumes come
     and go quickly (ACK FAQ about NAS volumes, 2025-12-03)."""
 
+    quotas: bool = False
+    """Whether a claim's size is held, and may grow. Only general-purpose NAS does so, for 500 directories at most; it
+    takes effect within 15 minutes. Sources: ACK page on directory quotas of NAS volumes, 2026-03-26 and earlier."""
+
     mount_options: Sequence[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.,=:/-]+$")]] = NFS_OPTIONS
     """NFS options."""
 
@@ -140,6 +144,9 @@ def volumes_problems(
         elif file_systems[args.file_system].family == "cpfs":
             message = "CPFS has no dynamic volumes; use a NAS file system, or entries under volumes"
             problems.append(Problem(f"{path}.fileSystem", args.file_system, message))
+        elif args.quotas and file_systems[args.file_system].family != "standard":
+            message = f"only general-purpose NAS holds them, and {args.file_system} is not"
+            problems.append(Problem(f"{path}.quotas", True, message))
         problems += [p.under(path) for p in _path_problems(args.path)]
         if args.reclaim == "Retain" and "archive" in args.model_fields_set:
             problems.append(Problem(f"{path}.archive", args.archive, "has no effect with reclaim: Retain; remove it"))
@@ -200,52 +207,17 @@ def role_name_problems(volumes: Mapping[str, VolumeArgs], name: str) -> list[Pro
     return [
         Problem(f"volumes.{volume}", volume, f"makes a role name {name}-{volume}; at most 64 characters")
         for volume in made
-        if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", f"{name}-{volume}")
+        if not re.fullmatch(ROLE_NAME, f"{name}-{volume}")
     ]
-
-
-def trust_policy(provider_arn: str, issuer_url: str) -> str:
-    """Who may take the role of a volume: the clients that mount buckets in one cluster, by RRSA. Compact JSON.
-
-    Source: AliyunContainerService/ack-ram-tool, examples/rrsa/terraform-demo; `OSS_SUBJECT`.
-    """
-    statement = {
-        "Action": "sts:AssumeRole",
-        "Effect": "Allow",
-        "Principal": {"Federated": [provider_arn]},
-        "Condition": {
-            "StringEquals": {"oidc:aud": "sts.aliyuncs.com", "oidc:iss": issuer_url, "oidc:sub": OSS_SUBJECT}
-        },
-    }
-    return json.dumps({"Version": "1", "Statement": [statement]}, separators=(",", ":"))
 
 
 def access_policy(bucket: str, prefix: str, *, write: bool, kms_key_id: str | None = None) -> str:
     """What the role of a volume may do: list and read one part of a bucket, or also write there. Compact JSON.
 
-    Sources: Function Compute's FAQ on OSS mounts (undated) for actions and `oss:Prefix`; ACK page on dynamic ossfs 2.0
-    volumes (2025-10-29), which grants the whole bucket and asks for KMS beside it; RAM pages
-    AliyunOSSBatchOperationBucketLevelJobRolePolicy (2026-08-12) and AliyunNasEncryptDefaultRolePolicy (2024-03-14) for
-    the actions and the form of KMS. That both clients' checks at mount pass with a prefix is UNCONFIRMED.
+    That both clients' checks at mount pass with a prefix is UNCONFIRMED.
     """
-    objects = ["oss:GetObject"]
-    if write:
-        objects += ["oss:PutObject", "oss:DeleteObject", "oss:AbortMultipartUpload", "oss:ListParts"]
-    listing: dict[str, Any] = {
-        "Effect": "Allow",
-        "Action": ["oss:ListObjects"],
-        "Resource": [f"acs:oss:*:*:{bucket}"],
-    }
-    if prefix:
-        listing["Condition"] = {"StringLike": {"oss:Prefix": [f"{prefix}*"]}}
-    statements = [
-        listing,
-        {"Effect": "Allow", "Action": objects, "Resource": [f"acs:oss:*:*:{bucket}/{prefix}*"]},
-    ]
-    if kms_key_id is not None:
-        actions = ["kms:Decrypt", "kms:GenerateDataKey"] if write else ["kms:Decrypt"]
-        statements.append({"Effect": "Allow", "Action": actions, "Resource": [f"acs:kms:*:*:key/{kms_key_id}"]})
-    return json.dumps({"Version": "1", "Statement": statements}, separators=(",", ":"))
+    key = [] if kms_key_id is None else [key_statement(kms_key_id, write=write)]
+    return document([*object_statements(bucket, prefix, write=write), *key])
 
 
 def bucket_attributes(args: VolumeArgs, region: str) -> dict[str, str]:
@@ -366,9 +338,11 @@ class Volumes(pulumi.ComponentResource):
                     "volumeAs": "subpath",
                     "server": pulumi.Output.concat(mount.domain or "", ":", exported_path(mount.root, args.path)),
                     **({"archiveOnDelete": str(args.archive).lower()} if args.reclaim == "Delete" else {}),
+                    **({"volumeCapacity": "true"} if args.quotas else {}),
                 },
                 mount_options=list(args.mount_options),
                 reclaim_policy=args.reclaim,
+                allow_volume_expansion=True if args.quotas else None,
                 volume_binding_mode="Immediate",
                 opts=inside,
             )
@@ -403,7 +377,7 @@ class Volumes(pulumi.ComponentResource):
             role_name=name,
             description="Mounts a part of a bucket in the cluster",
             assume_role_policy_document=pulumi.Output.all(provider_arn, issuer_url).apply(
-                lambda known: trust_policy(known[0], known[1])
+                lambda known: trust_policy(known[0], known[1], OSS_SUBJECT)
             ),
             tags=tags,
             opts=child,

@@ -24,7 +24,17 @@ from components.volumes import role_name_problems, volumes_problems
 from policies.rules import RULES
 
 from .addresses import AddressNeed, address_needs, single_zone_needs
-from .environment import ACCESS_LOGS, OWN_TAGS, TAG, Environment, compute, kubernetes_version, roles
+from .environment import (
+    ACCESS_LOGS,
+    OWN_TAGS,
+    TAG,
+    Environment,
+    bucket_owners,
+    compute,
+    kubernetes_version,
+    roles,
+)
+from .tenancy import tenancy_problems
 
 CLOUD_SECTIONS = (
     "region",
@@ -67,7 +77,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
         "systems", lambda: plan_systems(environment.systems, environment.flavor, kubernetes_version(environment))
     )
     if environment.flavor == "upstream":
-        return [*problems, *_upstream_problems(environment)]
+        return [*problems, *_upstream_problems(environment), *tenancy_problems(environment, stack, {})]
     pools: dict[str, NodePoolPlan] = {}
     for name, args in environment.node_pools.items():
         try:
@@ -83,6 +93,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     problems += _address_problems(environment, pools)
     problems += _quota_problems(environment, pools)
     problems += _storage_problems(environment, stack)
+    problems += tenancy_problems(environment, stack, pools)
     return problems
 
 
@@ -290,9 +301,14 @@ def _quota_problems(environment: Environment, pools: Mapping[str, NodePoolPlan])
 
 
 def _storage_problems(environment: Environment, stack: str) -> Iterator[Problem]:
+    owners = bucket_owners(environment)
     for name, args in environment.buckets.items():
+        path = f"buckets.{name}"
+        if name in owners:
+            role = name.removeprefix(f"{environment.tenants[owners[name]].id_of(owners[name])}-")
+            path = f"tenants.{owners[name]}.buckets.{role}"
         for problem in bucket_problems(f"{environment.name(stack)}-{name}", args, environment.region):
-            yield problem.under(f"buckets.{name}")
+            yield problem.under(path)
         if args.replication is not None and f"{name}-copy" in environment.buckets:
             yield Problem(f"buckets.{name}-copy", None, f"has the name of the copy of {name}; give it another")
         if args.inventory is not None and (name == ACCESS_LOGS or ACCESS_LOGS not in environment.buckets):

@@ -5,7 +5,7 @@ one schema serves both. `loading.load_environment` reads and checks an environme
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
@@ -22,7 +22,8 @@ from components.platform import Flavor, SystemArgs
 from components.registry import RegistryArgs
 from components.serverless import ServerlessArgs
 from components.storage import BucketArgs
-from components.throttling.args import ThrottlingArgs
+from components.tenancy import TenancyArgs, TenantArgs, own_buckets
+from components.throttling.args import RequesterArgs, ThrottlingArgs
 from components.volumes import NasStorageClassArgs, VolumeArgs
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")]
@@ -100,6 +101,16 @@ class ServiceQuotas(Args):
 
     private_addresses_per_vpc: Annotated[int, Field(ge=1)] = 60_000
     """Private addresses of a VPC in use. Source: VPC quotas page, undated copy."""
+
+    serverless_vcpu: Annotated[int, Field(ge=1, le=30_000)] = 100
+    """vCPUs of all serverless pods of a region, as ACS grants them by default; at most 30,000. It bounds what tenants
+    can be promised. Source: alibabacloud.com/help/en/cs/product-overview/restrictions-on-use."""
+
+    ram_roles: Annotated[int, Field(ge=1)] = 1_000
+    """RAM roles of the account. Source: alibabacloud.com/help/en/ram/product-overview/limits, 2025-12-16."""
+
+    ram_policies: Annotated[int, Field(ge=1)] = 1_500
+    """Custom RAM policies of the account. Source: the same page."""
 
 
 class PolicySetting(Args):
@@ -223,6 +234,12 @@ class Environment(Args):
     storage_alarms: StorageAlarmArgs = StorageAlarmArgs()
     """Alarms on buckets."""
 
+    tenants: Mapping[Name, TenantArgs] = {}
+    """Tenants by name: the teams that share the cluster."""
+
+    tenancy: TenancyArgs = TenancyArgs()
+    """What all tenants share."""
+
     systems: Mapping[str, SystemArgs] = {}
     """In-cluster systems by name, out of the catalog."""
 
@@ -263,6 +280,53 @@ class Environment(Args):
         return pool.zones or (self.network.zones if self.network else ())
 
 
+def settled(environment: Environment, stack: str) -> Environment:
+    """An environment with what its tenants bring: without those of other stacks, with their buckets among all buckets,
+    and with their namespaces among those of the job classes that they use."""
+    tenants = {name: args for name, args in environment.tenants.items() if stack in (args.environments or [stack])}
+    users: dict[str, list[str]] = {}
+    for name, args in tenants.items():
+        for space, namespace in args.namespaces_of(name).items():
+            for job_class in namespace.job_classes:
+                users.setdefault(job_class, []).append(space)
+    update: dict[str, Any] = {}
+    if tenants != environment.tenants:
+        update["tenants"] = tenants
+    if users:
+        update["job_classes"] = {
+            name: args.model_copy(
+                update={"namespaces": [*args.namespaces, *(s for s in users.get(name, ()) if s not in args.namespaces)]}
+            )
+            for name, args in environment.job_classes.items()
+        }
+    groups = environment.tenancy.groups
+    own = {role: args for name, tenant in tenants.items() for role, args in own_buckets(name, tenant, groups).items()}
+    if own:
+        update["buckets"] = {**environment.buckets, **own}
+    if any(tenant.throttling for tenant in tenants.values()):
+        update["throttling"] = _with_requesters(environment.throttling, tenants)
+    return environment.model_copy(update=update)
+
+
+def _with_requesters(throttling: ThrottlingArgs, tenants: Mapping[str, TenantArgs]) -> ThrottlingArgs:
+    """Throttling with the RAM roles of tenants as requesters of the classes that they name."""
+    requesters, classes = dict(throttling.requesters), dict(throttling.classes)
+    for name, tenant in tenants.items():
+        if tenant.throttling is None or tenant.throttling.traffic_class not in classes:
+            continue
+        names = tenant_roles(name, tenant)
+        requesters |= {role: RequesterArgs(role=role) for role in names}
+        before = classes[tenant.throttling.traffic_class]
+        joined = before.model_copy(update={"requesters": [*before.requesters, *names]})
+        classes[tenant.throttling.traffic_class] = joined
+    return throttling.model_copy(update={"requesters": requesters, "classes": classes})
+
+
+def bucket_owners(environment: Environment) -> Mapping[str, str]:
+    """The tenants that buckets belong to, by the buckets' roles; the others are the platform's."""
+    return {role: name for name, tenant in environment.tenants.items() for role in own_buckets(name, tenant, {})}
+
+
 def compute(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Compute:
     """What the job classes of an environment are placed on. pools: the plans of its pools."""
     return Compute(
@@ -276,8 +340,16 @@ def compute(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Comp
 
 
 def roles(environment: Environment) -> Sequence[str]:
-    """The RAM roles whose ids the program knows: of volumes that mount buckets, by the volumes' names."""
-    return [name for name, args in environment.volumes.items() if args.bucket is not None and args.role_name is None]
+    """The RAM roles whose ids the program knows: of volumes that mount buckets, by the volumes' names, and of tenants'
+    service accounts, as `<namespace>-<kind>`."""
+    volumes = [name for name, args in environment.volumes.items() if args.bucket is not None and args.role_name is None]
+    accounts = [account for name, tenant in environment.tenants.items() for account in tenant_roles(name, tenant)]
+    return [*volumes, *accounts]
+
+
+def tenant_roles(name: str, tenant: TenantArgs) -> Sequence[str]:
+    """The RAM roles of a tenant's service accounts, as `<namespace>-<kind>`."""
+    return [f"{space}-{kind}" for space, namespace in tenant.namespaces_of(name).items() for kind in namespace.jobs]
 
 
 def kubernetes_version(environment: Environment) -> str | None:

@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from components.inputs import Problem, join, one_of
 
 from .checks import check
-from .environment import Environment
+from .environment import Environment, settled
 from .layers import FileProblems, Layer, merge, parse_value, place_of, read_layer
 from .schema import described_schema
 
@@ -133,6 +133,7 @@ def load_environment(stack: str, config: StackConfig) -> Environment:
     problems += [placed(problem) for problem in found if not (incomplete and problem.message == _EXPECTED["missing"])]
     if not incomplete:
         problems += map(placed, _idle_nulls(own.data, below.data, ""))
+    environment = settled(environment, stack)
     for problem in () if incomplete else check(environment, stack):
         if not any(_related(problem.path, path) for path in pruned) and not _follows(problem.path, pruned):
             problems.append(placed(problem))

@@ -19,17 +19,19 @@ from components.platform import Platform
 from components.registry import Registry
 from components.serverless import Serverless
 from components.storage import Bucket
+from components.tenancy import CloudResources, Surroundings, Tenant, TenantMembers, TenantRoles
 from components.throttling import Throttling
 from components.throttling.wire import DIRECTIONS
 from components.volumes import Volumes
 
-from .environment import ACCESS_LOGS, Environment, compute
+from .environment import ACCESS_LOGS, Environment, bucket_owners, compute
+from .tenancy import surroundings
 
 
 def deploy(environment: Environment, stack: str) -> Mapping[str, Any]:
     """Register everything that an environment declares, and give the stack's outputs."""
     if environment.flavor == "upstream":
-        return _deploy_upstream(environment)
+        return _deploy_upstream(environment, stack)
     return _deploy_ack(environment, stack)
 
 
@@ -134,7 +136,8 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
         opts=after_system_pools,
     )
     inside = _inside(environment, cluster, provider, [autoscaler, *system_pools], platform)
-    job_classes = inside and _in_cluster(environment, cluster, pools, platform, inside)
+    tenants = _tenants(environment, stack, cluster, key, registry, platform, inside, opts)
+    job_classes = inside and _in_cluster(environment, cluster, pools, platform, tenants, inside)
     volumes = None
     if environment.volumes or environment.storage_classes:
         volumes = Volumes(
@@ -153,9 +156,9 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
             deleted_with=cluster.resource,
             in_cluster=inside is not None,
             # The namespaces come first.
-            opts=inside(job_classes) if inside else opts,
+            opts=inside(job_classes, *tenants.values()) if inside else opts,
         )
-    limits = _throttling(environment, stack, buckets, volumes)
+    limits = _throttling(environment, stack, buckets, volumes, tenants)
     if not environment.notifications.silent:
         StorageAlarms(
             "storage-alarms",
@@ -181,6 +184,9 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
         **({"fileSystems": {n: r.file_system_id for n, r in file_systems.items()}} if file_systems else {}),
         **({"registry": registry.instance_id} if registry else {}),
         "nodePools": {pool: resource.node_pool_id for pool, resource in pools.items()},
+        **(
+            {"tenants": {n: [space.name for space in r.plan.namespaces] for n, r in tenants.items()}} if tenants else {}
+        ),
     }
 
 
@@ -203,7 +209,7 @@ def _inside(
     They take the resources that come first, None for those that are not there.
     """
     wanted = (
-        *(environment.job_classes, environment.volumes, environment.storage_classes),
+        *(environment.job_classes, environment.volumes, environment.storage_classes, environment.tenants),
         *(environment.serverless.profiles, environment.serverless.image_caches),
         # Also where colocation is off, or switching it off would leave its last settings in force.
         "koordinator" in platform.systems,
@@ -230,6 +236,7 @@ def _in_cluster(
     cluster: Cluster,
     pools: Mapping[str, NodePool],
     platform: Platform,
+    tenants: Mapping[str, Tenant],
     opts: Callable[..., pulumi.ResourceOptions],
 ) -> JobClasses | None:
     """Register serverless profiles, colocation and job classes."""
@@ -256,13 +263,82 @@ def _in_cluster(
         compute=compute(environment, {name: pool.plan for name, pool in pools.items()}),
         scheduling=environment.scheduling,
         timezone=environment.cluster.timezone,
+        existing={name: space for tenant in tenants.values() for name, space in tenant.namespaces.items()},
         deleted_with=whole,
         opts=opts(virtual_node),
     )
 
 
+def _tenants(
+    environment: Environment,
+    stack: str,
+    cluster: Cluster,
+    key: EncryptionKey,
+    registry: Registry | None,
+    platform: Platform,
+    inside: Callable[..., pulumi.ResourceOptions] | None,
+    outside: pulumi.ResourceOptions,
+) -> Mapping[str, Tenant]:
+    """Register the tenants on ACK. inside, outside: options of what lies in the cluster, and of the rest."""
+    if not environment.tenants:
+        return {}
+    identities, logs = (platform.systems.get(system) for system in ("pod-identity", "logs"))
+    roles = inside and TenantRoles("tenant-roles", deleted_with=cluster.resource, opts=inside())
+    tenants = _each_tenant(
+        environment,
+        surroundings(environment, stack),
+        cloud=CloudResources(
+            cluster_id=cluster.cluster_id,
+            rrsa_provider_arn=cluster.rrsa_provider_arn,
+            rrsa_issuer_url=cluster.rrsa_issuer_url,
+            kms_key_id=key.key_id,
+            log_project=cluster.log_project,
+            registry_instance_id=registry.instance_id if registry else None,
+        ),
+        in_cluster=inside is not None,
+        tags=environment.all_tags(stack),
+        deleted_with=cluster.resource,
+        opts=inside(roles, identities, logs) if inside else outside,
+    )
+    if inside:
+        TenantMembers(
+            "tenant-members",
+            [tenant.plan for tenant in tenants.values()],
+            cluster_id=cluster.cluster_id,
+            deleted_with=cluster.resource,
+            opts=inside(roles, *(space for tenant in tenants.values() for space in tenant.namespaces.values())),
+        )
+    return tenants
+
+
+def _each_tenant(environment: Environment, around: Surroundings, **shared: Any) -> dict[str, Tenant]:
+    made_before = {space for args in environment.job_classes.values() for space in args.namespaces}
+    parent = "ack-ai-blueprint:job_classes:JobClasses::job-classes"
+    urn = f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{parent}"
+    return {
+        name: Tenant(
+            f"tenant-{name}",
+            name,
+            args,
+            around=around,
+            # Before a tenant owned it, a namespace of a job class was made with the class.
+            namespace_aliases={
+                space: [pulumi.Alias(name=f"job-classes-{space}", parent=urn)]
+                for space in args.namespaces_of(name)
+                if space in made_before
+            },
+            **shared,
+        )
+        for name, args in environment.tenants.items()
+    }
+
+
 def _throttling(
-    environment: Environment, stack: str, buckets: Mapping[str, Bucket], volumes: Volumes | None
+    environment: Environment,
+    stack: str,
+    buckets: Mapping[str, Bucket],
+    volumes: Volumes | None,
+    tenants: Mapping[str, Tenant],
 ) -> Mapping[str, Mapping[str, float]]:
     """Register the throttles; gives what each bucket can get at most, in Gbit/s by role and direction."""
     if not environment.throttling.enabled:
@@ -272,7 +348,10 @@ def _throttling(
         environment.throttling,
         region=environment.region,
         buckets=environment.bucket_names(stack),
-        role_ids=volumes.role_ids if volumes else {},
+        role_ids={
+            **(volumes.role_ids if volumes else {}),
+            **{role: role_id for tenant in tenants.values() for role, role_id in tenant.role_ids.items()},
+        },
         after=[*buckets.values(), *([volumes] if volumes else [])],
     )
     return {
@@ -309,8 +388,13 @@ def _buckets(
         )
     }
 
+    owners = bucket_owners(environment)
+
     def bucket(role: str, access_logs: Bucket | None) -> Bucket:
         args = environment.buckets[role]
+        owner = environment.tenants.get(owners.get(role, ""))
+        own = {"tenant": owners[role], "cost-center": owner.cost_center} if owner else {}
+        kept = pulumi.ResourceOptions(retain_on_delete=True if owner and owner.removal == "keep" else None)
         region = args.replication.region if args.replication else ""
         return Bucket(
             role,
@@ -321,8 +405,8 @@ def _buckets(
             access_log_bucket=access_logs.name if access_logs else None,
             replica_provider=providers.get(region),
             replica_kms_key_id=keys[region].key_id if region in keys else None,
-            tags=environment.all_tags(stack),
-            opts=opts,
+            tags={**environment.all_tags(stack), **own},
+            opts=pulumi.ResourceOptions.merge(opts, kept),
         )
 
     access_logs = bucket(ACCESS_LOGS, None) if ACCESS_LOGS in environment.buckets else None
@@ -330,7 +414,7 @@ def _buckets(
     return {**({ACCESS_LOGS: access_logs} if access_logs else {}), **others}
 
 
-def _deploy_upstream(environment: Environment) -> Mapping[str, Any]:
+def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
     settings = environment.kubernetes
     provider = kubernetes.Provider(
         "kubernetes",
@@ -346,4 +430,14 @@ def _deploy_upstream(environment: Environment) -> Mapping[str, Any]:
         kubernetes_version=settings.version,
         opts=pulumi.ResourceOptions(providers=[provider]),
     )
-    return {"systems": [system.name for system in platform.plan]}
+    tenants: Mapping[str, Tenant] = {}
+    if environment.tenants:
+        first = [platform, TenantRoles("tenant-roles", opts=pulumi.ResourceOptions(providers=[provider]))]
+        options = pulumi.ResourceOptions(providers=[provider], depends_on=first)
+        tenants = _each_tenant(environment, surroundings(environment, stack), opts=options)
+    return {
+        "systems": [system.name for system in platform.plan],
+        **(
+            {"tenants": {n: [space.name for space in r.plan.namespaces] for n, r in tenants.items()}} if tenants else {}
+        ),
+    }

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from ..inputs import require_valid
+from ..kubectl import kubectl_job
 from .args import JobClassArgs, SchedulingArgs
 from .planning import PRIORITIES, Compute, JobClassPlan, order_problems, plan_job_classes
 
@@ -33,7 +34,7 @@ class JobClasses(pulumi.ComponentResource):
     """The decisions behind the resources, by class: `plans[name].placement` is what a pod template must have."""
 
     namespaces: Mapping[str, pulumi.Resource]
-    """The namespaces that were made."""
+    """The namespaces by name, those that were made and those that existed."""
 
     def __init__(
         self,
@@ -43,14 +44,15 @@ class JobClasses(pulumi.ComponentResource):
         compute: Compute,
         scheduling: SchedulingArgs | None = None,
         timezone: str = "Asia/Shanghai",
+        existing: Mapping[str, pulumi.Resource] | None = None,
         deleted_with: pulumi.Resource | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Plan the classes and register their resources.
 
         compute: pools and serverless pods that they may use; timezone: of the off-peak hours, an IANA name;
-        deleted_with: the cluster's resource, whose end makes their removal needless. Raises `InvalidInput` with all
-        problems before anything is registered.
+        existing: namespaces by name that something else makes, such as a tenant; deleted_with: the cluster's resource,
+        whose end makes their removal needless. Raises `InvalidInput` with all problems before anything is registered.
         """
         scheduling = scheduling or SchedulingArgs()
         self.plans = plans = plan_job_classes(classes, compute, scheduling)
@@ -58,21 +60,19 @@ class JobClasses(pulumi.ComponentResource):
         super().__init__("ack-ai-blueprint:job_classes:JobClasses", resource_name, None, opts)
         self._deleted_with = deleted_with
         child = pulumi.ResourceOptions(parent=self, deleted_with=deleted_with)
-        self.namespaces = (
-            {
+        made = {name for plan in plans.values() for name in plan.args.namespaces} - {"default", *(existing or {})}
+        self.namespaces = {
+            **(existing or {}),
+            **{
                 namespace: kubernetes.core.v1.Namespace(
                     f"{resource_name}-{namespace}",
                     metadata={"name": namespace, "labels": PULUMI_LABELS},
                     # Deleting a namespace deletes all that runs in it.
                     opts=pulumi.ResourceOptions(parent=self, deleted_with=deleted_with, retain_on_delete=True),
                 )
-                for namespace in sorted(
-                    {name for plan in plans.values() for name in plan.args.namespaces} - {"default"}
-                )
-            }
-            if scheduling.create_namespaces
-            else {}
-        )
+                for namespace in sorted(made if scheduling.create_namespaces else ())
+            },
+        }
         for priority, value in PRIORITIES.items():
             kubernetes.scheduling.v1.PriorityClass(
                 f"{resource_name}-{priority}",
@@ -171,37 +171,5 @@ def _switch(
         "concurrency_policy": "Replace",
         # A switch missed while the control plane was away is made up for within the hour.
         "starting_deadline_seconds": 3600,
-        "job_template": {
-            "spec": {
-                "backoff_limit": 6,
-                "ttl_seconds_after_finished": 86_400,
-                "template": {
-                    "spec": {
-                        "service_account_name": SWITCH,
-                        "restart_policy": "OnFailure",
-                        "security_context": {
-                            "run_as_non_root": True,
-                            "run_as_user": 65_532,
-                            "seccomp_profile": {"type": "RuntimeDefault"},
-                        },
-                        "containers": [
-                            {
-                                "name": "kubectl",
-                                "image": image,
-                                "args": list(command),
-                                "resources": {
-                                    "requests": {"cpu": "50m", "memory": "64Mi"},
-                                    "limits": {"cpu": "500m", "memory": "128Mi"},
-                                },
-                                "security_context": {
-                                    "allow_privilege_escalation": False,
-                                    "read_only_root_filesystem": True,
-                                    "capabilities": {"drop": ["ALL"]},
-                                },
-                            }
-                        ],
-                    }
-                },
-            }
-        },
+        "job_template": {"spec": kubectl_job(image, SWITCH, command)},
     }

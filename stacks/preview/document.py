@@ -9,6 +9,7 @@ import importlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from ipaddress import IPv4Network
 from typing import Any, Literal
 
 from pulumi import _types  # pyright: ignore[reportPrivateUsage]
@@ -20,14 +21,19 @@ from components.cost import Usage, estimate
 from components.inputs import Args
 from components.job_classes import Rung, plan_job_classes
 from components.network import plan_network
-from components.node_pools import plan_node_pool
+from components.node_pools import NodePoolPlan, plan_node_pool
 from components.platform import plan_systems
+from components.tenancy import TenantPlan, assets_of, isolation
+from components.tenancy import declared as sharing
+from components.tenancy.planning import own_bucket, prefix_of
+from components.tenancy.problems import promises
 from components.throttling.planning import GuaranteeRow, not_protected, plan_throttling, support_request
 from components.throttling.wire import UNLIMITED
 
 from ..addresses import AddressNeed, address_needs
 from ..environment import Environment, compute, kubernetes_version, roles
 from ..policy_config import policy_config, usage_by_resource
+from ..tenancy import network_of, promised, surroundings, tenancy_notes, tenant_plans
 from .findings import Findings
 from .recording import Options, Recorded, Recording
 
@@ -181,6 +187,72 @@ class DocumentThrottling(Args):
     """The ticket by which the pool is ordered, or a bucket is added to it."""
 
 
+class DocumentTenant(Args):
+    """One tenant."""
+
+    name: str
+    description: str
+    parent: str
+    """Tenant that it is a part of, or an empty text."""
+    cost_center: str
+    namespaces: Sequence[str]
+    members: Mapping[str, int]
+    """How many people and pipelines have each role."""
+    promised: Mapping[str, DocumentRange]
+    """Guarantee and maximum by resource: `vcpu`, `memoryGib`, `gpuMemoryGib`, `gpus.<model>`."""
+    pods: int
+    ram_roles: int
+    reads: Sequence[str]
+    """Parts of buckets that it may read, those of its own among them."""
+    budget: Mapping[str, float]
+    removal: Literal["keep", "delete"]
+
+
+class DocumentPromise(Args):
+    """One resource: what all tenants together are promised, beside what there is."""
+
+    resource: str
+    unit: str
+    guaranteed: float
+    maximum: float
+    firm: float
+    """What can be relied on."""
+    most: float
+    """What there may be at times."""
+    ratio: float | None
+    """Over-commitment: the maxima by the most that there may be. None: there is nothing."""
+    source: str
+    note: str
+
+
+class DocumentWay(Args):
+    """How one tenant reaches another. `*` stands for everybody, `platform` for what belongs to no tenant."""
+
+    source: str
+    target: str
+    kind: Literal["network", "API", "identity", "data", "quota"]
+    what: str
+    """For data: the part of a bucket, or another thing of the target's; else an empty text."""
+    how: Sequence[str]
+    declared: str
+    """Why it is meant to be so, or an empty text: then it is a hole."""
+
+
+class DocumentTenancy(Args):
+    """The tenants, what they are promised, and who reaches whom."""
+
+    tenants: Sequence[DocumentTenant]
+    promises: Sequence[DocumentPromise]
+    ways: Sequence[DocumentWay]
+    """All that anybody reaches of anybody else, computed from the resources; what is not here is not reachable."""
+    notes: Sequence[str]
+
+    @property
+    def holes(self) -> list[DocumentWay]:
+        """What nobody declared."""
+        return [way for way in self.ways if not way.declared]
+
+
 class DocumentCapacity(Args):
     """What the environment can hold."""
 
@@ -237,14 +309,17 @@ class Document(Args):
     job_classes: Sequence[DocumentJobClass] = ()
     throttling: DocumentThrottling | None = None
     """None: an environment without buckets."""
+    tenancy: DocumentTenancy | None = None
+    """None: an environment without tenants."""
     unconfirmed: Mapping[str, str] = {}
     """What no source confirms of an in-cluster system, by its name."""
     cost: DocumentCost
 
     @property
     def failed(self) -> bool:
-        """Whether a mandatory policy is violated."""
-        return any(finding.enforcement_level == "mandatory" for finding in self.findings)
+        """Whether a mandatory policy is violated, or a tenant reaches what nobody let it."""
+        holes = self.tenancy.holes if self.tenancy else ()
+        return bool(holes) or any(finding.enforcement_level == "mandatory" for finding in self.findings)
 
 
 def declared(recording: Recording) -> list[Resource]:
@@ -289,6 +364,7 @@ def build(
         capacity=_capacity(environment, resources),
         job_classes=_job_classes(environment),
         throttling=_throttling(environment, recording.stack),
+        tenancy=tenancy(environment, recording),
         unconfirmed={
             system.name: system.unconfirmed
             for system in plan_systems(environment.systems, environment.flavor, kubernetes_version(environment))
@@ -397,9 +473,12 @@ def _capacity(environment: Environment, resources: Sequence[Resource]) -> Docume
     )
 
 
+def _pools(environment: Environment) -> dict[str, NodePoolPlan]:
+    return {name: plan_node_pool(args, name) for name, args in environment.node_pools.items()}
+
+
 def _job_classes(environment: Environment) -> list[DocumentJobClass]:
-    pools = {name: plan_node_pool(args, name) for name, args in environment.node_pools.items()}
-    plans = plan_job_classes(environment.job_classes, compute(environment, pools), environment.scheduling)
+    plans = plan_job_classes(environment.job_classes, compute(environment, _pools(environment)), environment.scheduling)
     return [
         DocumentJobClass(
             name=plan.name,
@@ -440,6 +519,78 @@ def _throttling(environment: Environment, stack: str) -> DocumentThrottling | No
         notes=plan.notes if plan else (),
         not_protected=not_protected(args, names),
         support_request=support_request(environment.region, plan) if plan else "",
+    )
+
+
+def tenancy(environment: Environment, recording: Recording) -> DocumentTenancy | None:
+    """The tenants of an environment, who reaches whom as it will be once the cloud has named what it names."""
+    if not environment.tenants:
+        return None
+    stack = recording.stack
+    plans, pools = tenant_plans(environment, stack), _pools(environment)
+    network = network_of(environment)
+    pod_networks = [vswitch.cidr for vswitch in network.of("pods")] if network else [IPv4Network("0.0.0.0/0")]
+    resources = [Resource(r.type, r.name, r.applied) for r in recording.resources]
+    found = isolation(resources, assets_of(plans, surroundings(environment, stack)), pod_networks)
+    shared = sharing(plans)
+    ways: dict[tuple[str, str, Any, str], list[str]] = {}
+    for way in found.ways:
+        ways.setdefault((way.source, way.target, way.kind, way.what), []).append(way.how)
+    rows = promised(environment, stack, pools) if environment.flavor == "ack" else ()
+    return DocumentTenancy(
+        tenants=[_tenant(plan) for plan in plans.values()],
+        promises=[
+            DocumentPromise(
+                resource=row.resource,
+                unit=row.unit,
+                guaranteed=row.guaranteed,
+                maximum=row.maximum,
+                firm=row.available.firm,
+                most=row.available.most,
+                ratio=None if row.ratio is None else round(row.ratio, 2),
+                source=row.available.source,
+                note=row.note,
+            )
+            for row in rows
+        ],
+        ways=[
+            DocumentWay(
+                source=source,
+                target=target,
+                kind=kind,
+                what=what,
+                how=how,
+                declared=shared.get((source, target, kind, what), ""),
+            )
+            for (source, target, kind, what), how in ways.items()
+        ],
+        notes=tenancy_notes(environment),
+    )
+
+
+def _tenant(plan: TenantPlan) -> DocumentTenant:
+    args = plan.args
+    return DocumentTenant(
+        name=plan.name,
+        description=args.description,
+        parent=args.parent or "",
+        cost_center=args.cost_center,
+        namespaces=[namespace.name for namespace in plan.namespaces],
+        members={role: len(people) for role, people in plan.people.items() if people},
+        promised={
+            path: DocumentRange(minimum=promise.guaranteed, maximum=promise.most)
+            for path, promise in promises(args)
+            if promise.most
+        },
+        pods=args.resources.pods,
+        ram_roles=len(plan.accounts),
+        reads=[
+            *(f"{own.bucket}/{prefix_of(plan.name, args, entry)}" for entry, own in args.prefixes.items()),
+            *(f"{dataset.bucket}/{dataset.prefix}" for dataset in args.datasets.values()),
+            *(f"{own_bucket(plan.id, role)}/" for role in args.buckets),
+        ],
+        budget=args.budget,
+        removal=args.removal,
     )
 
 

@@ -21,6 +21,8 @@ from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import resource_pb2
 
+from components.tenancy import after_apply
+
 from ..loading import DIRECTORY, PROJECT, SECRET, StackConfig
 
 UNKNOWN = "[unknown]"
@@ -53,7 +55,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Recorded:
-    """One registration; `request` is what the engine would get. Unknown inputs read "[unknown]", secrets "[secret]"."""
+    """One registration; `request` is what the engine would get. Unknown inputs read "[unknown]", secrets "[secret]".
+
+    applied: the inputs as they would be once the cloud has said what `Applied` stands in for.
+    """
 
     urn: str
     type: str
@@ -62,6 +67,7 @@ class Recorded:
     parent: str
     provider: str
     inputs: Mapping[str, Any]
+    applied: Mapping[str, Any]
     options: Options
     dependencies: Sequence[str]
     property_dependencies: Mapping[str, Sequence[str]]
@@ -78,19 +84,29 @@ class Recording:
     outputs: Mapping[str, Any]
 
 
+Applied = Mapping[str, Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]]]
+"""What the cloud would say of resources by their type: id and outputs, made of their inputs."""
+
+AFTER_APPLY = "<<after-apply>>"
+"""Marks what stands in for an output: a text that holds it is unknown in a first preview."""
+
+
 def record(
     program: Callable[[], None],
     project: str,
     stack: str,
     config: Mapping[str, str] | None = None,
     secret_keys: Sequence[str] = (),
+    applied: Applied | None = None,
 ) -> Recording:
     """Run a program as a first preview of a stack and record what it registers.
 
-    config: values by full key, objects as JSON, as the engine hands them over. Raises `ProgramFailed` with the message
+    config: values by full key, objects as JSON, as the engine hands them over; applied: outputs to stand in for those
+    that a first preview does not know, so that what is made of them can be looked at, too. Raises `ProgramFailed` with
+    the message
     of a `pulumi.RunError`, and lets any other exception of the program through.
     """
-    monitor = _RecordingMonitor(project, stack)
+    monitor = _RecordingMonitor(project, stack, applied or {})
     pulumi.runtime.reset_options()
     pulumi.runtime.configure(
         mocks.MockSettings(
@@ -126,7 +142,7 @@ def record_environment(stack: str, config: StackConfig) -> Recording:
     def program() -> None:
         runpy.run_path(str(DIRECTORY), run_name="__main__")
 
-    return record(program, PROJECT, stack, config.values, sorted(config.secrets))
+    return record(program, PROJECT, stack, config.values, sorted(config.secrets), after_apply())
 
 
 @contextmanager
@@ -147,11 +163,13 @@ def _environment(config: Mapping[str, str], secret_keys: Sequence[str]) -> Gener
 
 
 class _RecordingMonitor(mocks.MockMonitor):
-    def __init__(self, project: str, stack: str) -> None:
+    def __init__(self, project: str, stack: str, applied: Applied) -> None:
         super().__init__(_NoMocks())
         self.project = project
         self.stack = stack
+        self.applied = applied
         self.recorded: list[Recorded] = []
+        self.urns: set[str] = set()
         self.outputs: Mapping[str, Any] = {}
 
     def make_urn(self, parent: str, type_: str, name: str) -> str:
@@ -163,12 +181,23 @@ class _RecordingMonitor(mocks.MockMonitor):
         urn = self.make_urn(request.parent, request.type, request.name)
         if request.type == STACK:
             return resource_pb2.RegisterResourceResponse(urn=urn)
-        if any(resource.urn == urn for resource in self.recorded):
+        if urn in self.urns:
             raise ProgramFailed(f"two resources have the URN {urn}; give one of them another name")
         kept = resource_pb2.RegisterResourceRequest()
         kept.CopyFrom(request)
-        self.recorded.append(_recorded(urn, kept))
-        return resource_pb2.RegisterResourceResponse(urn=urn, id="", object=request.object)
+        self.urns.add(urn)
+        marked = AFTER_APPLY.encode() in request.object.SerializeToString()
+        if marked:
+            _mask(kept.object)
+        recorded = _recorded(urn, kept, request.object if marked else None)
+        self.recorded.append(recorded)
+        identifier, outputs = "", request.object
+        if request.type in self.applied:
+            identifier, known = self.applied[request.type](recorded.applied)
+            outputs = struct_pb2.Struct()
+            outputs.CopyFrom(request.object)
+            outputs.update({name: _marked(value) for name, value in known.items()})
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=identifier and _marked(identifier), object=outputs)
 
     def ReadResource(self, request: resource_pb2.ReadResourceRequest) -> resource_pb2.ReadResourceResponse:
         urn = self.make_urn(request.parent, request.type, request.name)
@@ -176,6 +205,7 @@ class _RecordingMonitor(mocks.MockMonitor):
 
     def RegisterResourceOutputs(self, request: resource_pb2.RegisterResourceOutputsRequest) -> empty_pb2.Empty:
         if request.urn == self.make_urn("", STACK, f"{self.project}-{self.stack}"):
+            _mask(request.outputs)
             self.outputs = _decoded_struct(request.outputs)
         return empty_pb2.Empty()
 
@@ -205,7 +235,31 @@ class _NoMocks(mocks.Mocks):
         raise AssertionError("not used")
 
 
-def _recorded(urn: str, request: resource_pb2.RegisterResourceRequest) -> Recorded:
+def _marked(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _marked(item) for name, item in value.items()}
+    return f"{AFTER_APPLY}{value}"
+
+
+def _mask(struct: struct_pb2.Struct) -> None:
+    """Make every text unknown that holds what stands in for an output."""
+    for name in list(struct.fields):
+        _mask_value(struct.fields[name])
+
+
+def _mask_value(value: struct_pb2.Value) -> None:
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        _mask(value.struct_value)
+    elif kind == "list_value":
+        for item in value.list_value.values:
+            _mask_value(item)
+    elif kind == "string_value" and AFTER_APPLY in value.string_value:
+        value.string_value = rpc.UNKNOWN
+
+
+def _recorded(urn: str, request: resource_pb2.RegisterResourceRequest, applied: struct_pb2.Struct | None) -> Recorded:
+    inputs = _decoded_struct(request.object)
     timeouts = request.customTimeouts
     return Recorded(
         urn=urn,
@@ -214,7 +268,8 @@ def _recorded(urn: str, request: resource_pb2.RegisterResourceRequest) -> Record
         custom=request.custom,
         parent="" if _type_of(request.parent) == STACK else request.parent,
         provider=request.provider,
-        inputs=_decoded_struct(request.object),
+        inputs=inputs,
+        applied=inputs if applied is None else _decoded_struct(applied),
         options=Options(
             protect=request.protect,
             ignore_changes=tuple(request.ignoreChanges),
@@ -262,5 +317,6 @@ def _decoded(value: struct_pb2.Value) -> Any:
     if kind == "bool_value":
         return value.bool_value
     if kind == "string_value":
-        return UNKNOWN if value.string_value == rpc.UNKNOWN else value.string_value
+        text = value.string_value
+        return UNKNOWN if text == rpc.UNKNOWN else text.replace(AFTER_APPLY, "")
     return None

@@ -23,7 +23,7 @@ from components.volumes import (
     Volumes,
     access_policy,
     exported_path,
-    trust_policy,
+
     volume_names,
     volumes_problems,
 )

@@ -1,0 +1,43 @@
+"""Jobs that run kubectl in the cluster."""
+
+from collections.abc import Sequence
+
+import pulumi_kubernetes as kubernetes
+
+
+def kubectl_job(image: str, service_account: str, arguments: Sequence[str]) -> kubernetes.batch.v1.JobSpecArgsDict:
+    """The spec of a Job that runs kubectl once, as nobody and with nothing to write to.
+
+    image: with kubectl as its entry point. Finished jobs go after a day.
+    """
+    return {
+        "backoff_limit": 6,
+        "ttl_seconds_after_finished": 86_400,
+        "template": {
+            "spec": {
+                "service_account_name": service_account,
+                "restart_policy": "OnFailure",
+                "security_context": {
+                    "run_as_non_root": True,
+                    "run_as_user": 65_532,
+                    "seccomp_profile": {"type": "RuntimeDefault"},
+                },
+                "containers": [
+                    {
+                        "name": "kubectl",
+                        "image": image,
+                        "args": list(arguments),
+                        "resources": {
+                            "requests": {"cpu": "50m", "memory": "64Mi"},
+                            "limits": {"cpu": "500m", "memory": "128Mi"},
+                        },
+                        "security_context": {
+                            "allow_privilege_escalation": False,
+                            "read_only_root_filesystem": True,
+                            "capabilities": {"drop": ["ALL"]},
+                        },
+                    }
+                ],
+            }
+        },
+    }

@@ -1,0 +1,566 @@
+"""The resources of tenants: in the cluster, and on Alibaba Cloud."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pulumi
+import pulumi_alicloud as alicloud
+import pulumi_kubernetes as kubernetes
+
+from .. import identity
+from ..inputs import require_valid
+from ..kubectl import kubectl_job
+from .args import Role, TenantArgs
+from .planning import (
+    BUDGET_PERCENT,
+    NAME_LABEL,
+    NOTEBOOKS,
+    NamespacePlan,
+    ServiceAccountPlan,
+    Surroundings,
+    TenantPlan,
+    budget_expression,
+    plan_tenant,
+)
+from .problems import tenants_problems
+from .roles import JOBS, PEOPLE, Rule, job_role, people_role
+
+MANAGED = {"app.kubernetes.io/managed-by": "pulumi"}
+STOPPER = "notebook-stopper"
+"""Service account and role of what stops notebooks."""
+
+PEOPLE_KINDS = {"group": "Group", "user": "User"}
+
+
+@dataclass(frozen=True)
+class CloudResources:
+    """What tenants need of Alibaba Cloud that only the cloud can name.
+
+    registry_instance_id: None for no registry; log_project: None for no log stores.
+    """
+
+    cluster_id: pulumi.Input[str]
+    rrsa_provider_arn: pulumi.Input[str]
+    rrsa_issuer_url: pulumi.Input[str]
+    kms_key_id: pulumi.Input[str] | None = None
+    log_project: pulumi.Input[str] | None = None
+    registry_instance_id: pulumi.Input[str] | None = None
+
+
+class TenantRoles(pulumi.ComponentResource):
+    """The ClusterRoles that all tenants' people and jobs are bound to, once in a cluster.
+
+    They give nothing by themselves: bindings in a tenant's namespaces do. Needs a Kubernetes provider in `opts`.
+    """
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        deleted_with: pulumi.Resource | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Register the roles. deleted_with: the cluster's resource, whose end makes their removal needless."""
+        super().__init__("ack-ai-blueprint:tenancy:TenantRoles", resource_name, None, opts)
+        child = pulumi.ResourceOptions(parent=self, deleted_with=deleted_with)
+        roles = {people_role(role): rules for role, rules in PEOPLE.items()}
+        roles |= {job_role(kind): rules for kind, rules in JOBS.items()}
+        for name, rules in roles.items():
+            kubernetes.rbac.v1.ClusterRole(
+                f"{resource_name}-{name}", metadata={"name": name, "labels": MANAGED}, rules=_rules(rules), opts=child
+            )
+        self.register_outputs({})
+
+
+class TenantMembers(pulumi.ComponentResource):
+    """What people may do in tenants' namespaces on ACK: one permission resource for each RAM user or role.
+
+    ACK's permission resource holds all that one RAM identity may do in all clusters and overwrites the rest, so who is
+    a member of two tenants has one resource, and nobody who administers the cluster may be a member. RBAC is the second
+    of two layers: the identity also needs the RAM permission to get the cluster's kubeconfig. Sources: facts on
+    cs.KubernetesPermission; alibabacloud.com/help/en/ack/af4889, 2026-03-26.
+    """
+
+    def __init__(
+        self,
+        resource_name: str,
+        plans: Sequence[TenantPlan],
+        *,
+        cluster_id: pulumi.Input[str],
+        deleted_with: pulumi.Resource | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Register the permissions of all members of all tenants. Let it depend on `TenantRoles` and the tenants."""
+        super().__init__("ack-ai-blueprint:tenancy:TenantMembers", resource_name, None, opts)
+        for person, bindings in permissions(plans).items():
+            kind, _, uid = person.partition("/")
+            alicloud.cs.KubernetesPermission(
+                f"{resource_name}-{kind}-{uid}",
+                uid=uid,
+                permissions=[
+                    {
+                        "cluster": cluster_id,
+                        "role_type": "namespace",
+                        "role_name": people_role(role),
+                        "namespace": namespace,
+                        "is_custom": True,
+                        "is_ram_role": kind == "ram-role",
+                    }
+                    for namespace, role in bindings
+                ],
+                opts=pulumi.ResourceOptions(parent=self, deleted_with=deleted_with),
+            )
+        self.register_outputs({})
+
+
+def permissions(plans: Sequence[TenantPlan]) -> Mapping[str, Sequence[tuple[str, Role]]]:
+    """Namespaces and roles of every RAM user and role, by its form as a member."""
+    result: dict[str, list[tuple[str, Role]]] = {}
+    for plan in plans:
+        for role, people in plan.people.items():
+            for person in people:
+                result.setdefault(person, []).extend((namespace.name, role) for namespace in plan.namespaces)
+    return result
+
+
+class Tenant(pulumi.ComponentResource):
+    """One team in a cluster: namespaces with everything that guards them, identities, data access, logs and alarms.
+
+    On Alibaba Cloud it also makes a RAM role for each service account, a log store, a namespace in the registry and the
+    alarms of its budget. Its people's permissions come from `TenantMembers` there, since ACK has one for each person;
+    elsewhere it binds groups and users itself. `TenantRoles` comes first, once in a cluster.
+
+    What guards a namespace is as long-lived as the namespace: with `removal: keep`, access ends with the tenant, and
+    namespaces, quotas, limits, network and admission policies, logs and images stay as they are.
+
+    Example:
+
+        Tenant("tenant-vision", "vision", TenantArgs(owners=["group/vision"], cost_center="cv-1"),
+               around=Surroundings(flavor="upstream", name="acme-dev"))
+    """
+
+    plan: TenantPlan
+    """The decisions behind the resources."""
+
+    namespaces: Mapping[str, pulumi.Resource]
+    """The namespaces' resources by name; empty while nothing reaches the cluster."""
+
+    role_ids: Mapping[str, pulumi.Output[str]]
+    """Ids of the RAM roles as `<namespace>-<kind>`, for throttling."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        name: str,
+        args: TenantArgs,
+        *,
+        around: Surroundings,
+        cloud: CloudResources | None = None,
+        in_cluster: bool = True,
+        namespace_aliases: Mapping[str, Sequence[pulumi.Alias]] | None = None,
+        tags: Mapping[str, str] | None = None,
+        deleted_with: pulumi.Resource | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Register a tenant.
+
+        name: the tenant's; around: what it shares a cluster with; cloud: required with flavor `ack`; in_cluster: False
+        makes the cloud side alone, as long as nothing reaches the cluster; namespace_aliases: what namespaces were
+        known as to Pulumi before; tags: of cloud resources, besides the tenant's own; deleted_with: the cluster's
+        resource, whose end makes the removal of what lies in it needless. Raises `InvalidInput` with all problems
+        before anything is registered. Relations to other tenants are checked where all are known: `tenants_problems`.
+        """
+        # Parents and readers are other tenants, which a program with this one alone does not have.
+        alone = args.model_copy(update={"parent": None, "prefixes": _without_readers(args)})
+        require_valid(tenants_problems({name: alone}, around))
+        self.plan = plan = plan_tenant(name, args, around)
+        aliases = [pulumi.Alias(name=_renamed(resource_name, name, former)) for former in args.formerly]
+        opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(aliases=aliases))
+        super().__init__("ack-ai-blueprint:tenancy:Tenant", resource_name, None, opts)
+        self._name, self._around, self._deleted_with = resource_name, around, deleted_with
+        self._tags = {**(tags or {}), **plan.labels}
+        self._kept = args.removal == "keep"
+        self.namespaces, self.role_ids = {}, {}
+        if cloud is not None:
+            self._cloud(cloud, in_cluster=in_cluster)
+        if in_cluster:
+            aliases_of = namespace_aliases or {}
+            self.namespaces = {n.name: self._namespace(n, aliases_of.get(n.name, ())) for n in plan.namespaces}
+            self._admission()
+            if cloud is not None and cloud.log_project is not None and "logs" in around.systems:
+                self._collection(cloud.log_project)
+        self.register_outputs({"namespaces": [namespace.name for namespace in plan.namespaces]})
+
+    def _options(self, *first: pulumi.Resource, keep: bool = False, **more: Any) -> pulumi.ResourceOptions:
+        """Options of what lies in the cluster. keep: whether it may outlive the tenant."""
+        return pulumi.ResourceOptions(
+            parent=self,
+            depends_on=list(first),
+            deleted_with=self._deleted_with,
+            retain_on_delete=(keep and self._kept) or None,
+            **more,
+        )
+
+    def _namespace(self, plan: NamespacePlan, aliases: Sequence[pulumi.Alias]) -> pulumi.Resource:
+        full, args = f"{self._name}-{plan.name}", self.plan.args
+        labels = {**MANAGED, **plan.labels}
+        if plan.args.existing:
+            namespace: pulumi.Resource = kubernetes.core.v1.NamespacePatch(
+                full,
+                metadata={
+                    "name": plan.name,
+                    "labels": labels,
+                    "annotations": {"pulumi.com/patchForce": "true"},
+                },
+                opts=self._options(keep=True, aliases=list(aliases)),
+            )
+        else:
+            namespace = kubernetes.core.v1.Namespace(
+                full,
+                metadata={"name": plan.name, "labels": labels},
+                # Deleting a namespace deletes all that runs in it.
+                opts=self._options(keep=True, aliases=list(aliases)),
+            )
+        guard = self._options(namespace, keep=True)
+        metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {
+            "name": "tenant",
+            "namespace": plan.name,
+            "labels": {**MANAGED, **self.plan.labels},
+        }
+        kubernetes.core.v1.ResourceQuota(f"{full}-quota", metadata=metadata, spec={"hard": plan.quota}, opts=guard)
+        defaults = {"cpu": f"{args.pod_defaults.vcpu:g}", "memory": f"{int(args.pod_defaults.memory_gib * 1024)}Mi"}
+        kubernetes.core.v1.LimitRange(
+            f"{full}-limits",
+            metadata=metadata,
+            spec={"limits": [{"type": "Container", "default": defaults, "default_request": defaults}]},
+            opts=guard,
+        )
+        kubernetes.networking.v1.NetworkPolicy(
+            f"{full}-network", metadata=metadata, spec=dict(plan.network_policy), opts=guard
+        )
+        for account in plan.service_accounts:
+            self._account(full, account, namespace)
+        if self._around.flavor == "upstream":
+            self._bindings(full, plan.name, namespace)
+        if args.home is not None:
+            kubernetes.core.v1.PersistentVolumeClaim(
+                f"{full}-home",
+                metadata={**metadata, "name": "home"},
+                spec={
+                    "access_modes": ["ReadWriteMany"],
+                    "storage_class_name": args.home.storage_class,
+                    "resources": {"requests": {"storage": f"{args.home.size_gib}Gi"}},
+                },
+                opts=guard,
+            )
+        if args.working_hours is not None and "notebook" in plan.args.jobs:
+            self._stopper(full, plan.name, args.working_hours.end, namespace)
+        return namespace
+
+    def _account(self, full: str, account: ServiceAccountPlan, namespace: pulumi.Resource) -> None:
+        annotations = {"pod-identity.alibabacloud.com/role-name": account.role_name} if account.role_name else None
+        metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {
+            "name": account.name,
+            "namespace": account.namespace,
+            "labels": {**MANAGED, **self.plan.labels},
+        }
+        kubernetes.core.v1.ServiceAccount(
+            f"{full}-{account.name}",
+            metadata={**metadata, "annotations": annotations},
+            opts=self._options(namespace),
+        )
+        if account.name in JOBS:
+            kubernetes.rbac.v1.RoleBinding(
+                f"{full}-{account.name}",
+                metadata={**metadata, "name": job_role(account.name)},
+                role_ref=_cluster_role(job_role(account.name)),
+                subjects=[{"kind": "ServiceAccount", "name": account.name, "namespace": account.namespace}],
+                opts=self._options(namespace),
+            )
+
+    def _bindings(self, full: str, space: str, namespace: pulumi.Resource) -> None:
+        for role, people in self.plan.people.items():
+            if not people:
+                continue
+            parts = [person.partition("/") for person in people]
+            kubernetes.rbac.v1.RoleBinding(
+                f"{full}-{role}",
+                metadata={
+                    "name": people_role(role),
+                    "namespace": space,
+                    "labels": {**MANAGED, **self.plan.labels},
+                },
+                role_ref=_cluster_role(people_role(role)),
+                subjects=[
+                    {"kind": PEOPLE_KINDS[kind], "name": name, "api_group": "rbac.authorization.k8s.io"}
+                    for kind, _, name in parts
+                ],
+                opts=self._options(namespace),
+            )
+
+    def _stopper(self, full: str, space: str, end: str, namespace: pulumi.Resource) -> None:
+        metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {
+            "name": STOPPER,
+            "namespace": space,
+            "labels": {**MANAGED, **self.plan.labels},
+        }
+        account = kubernetes.core.v1.ServiceAccount(f"{full}-stopper", metadata=metadata, opts=self._options(namespace))
+        kubernetes.rbac.v1.Role(
+            f"{full}-stopper",
+            metadata=metadata,
+            rules=_rules(
+                [
+                    Rule("apps", ("deployments", "statefulsets"), ("get", "list")),
+                    Rule("apps", ("deployments/scale", "statefulsets/scale"), ("get", "patch", "update")),
+                ]
+            ),
+            opts=self._options(namespace),
+        )
+        kubernetes.rbac.v1.RoleBinding(
+            f"{full}-stopper",
+            metadata=metadata,
+            role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": STOPPER},
+            subjects=[{"kind": "ServiceAccount", "name": STOPPER, "namespace": space}],
+            opts=self._options(namespace),
+        )
+        hour, minute = map(int, end.split(":"))
+        selector = ",".join(f"{key}={value}" for key, value in NOTEBOOKS.items())
+        arguments = ["scale", "deployments,statefulsets", f"--selector={selector}", "--replicas=0"]
+        kubernetes.batch.v1.CronJob(
+            f"{full}-stopper",
+            metadata=metadata,
+            spec={
+                "schedule": f"{minute} {hour} * * *",
+                "time_zone": self._around.timezone,
+                "concurrency_policy": "Forbid",
+                "starting_deadline_seconds": 3600,
+                "job_template": {"spec": kubectl_job(self._around.kubectl_image or "", STOPPER, arguments)},
+            },
+            opts=self._options(account),
+        )
+
+    def _admission(self) -> None:
+        name = f"tenant-{self.plan.id}"
+        spaces = sorted(namespace.name for namespace in self.plan.namespaces)
+        metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {"name": name, "labels": {**MANAGED, **self.plan.labels}}
+        policy = kubernetes.admissionregistration.v1.ValidatingAdmissionPolicy(
+            f"{self._name}-admission", metadata=metadata, spec=dict(self.plan.admission), opts=self._options(keep=True)
+        )
+        kubernetes.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+            f"{self._name}-admission",
+            metadata=metadata,
+            spec={
+                "policy_name": name,
+                "validation_actions": ["Deny"],
+                "match_resources": {
+                    "namespace_selector": {
+                        "match_expressions": [{"key": NAME_LABEL, "operator": "In", "values": spaces}]
+                    }
+                },
+            },
+            opts=self._options(policy, keep=True),
+        )
+
+    def _collection(self, project: pulumi.Input[str]) -> None:
+        """What the tenant's pods write to their standard output, into its log store."""
+        pattern = "|".join(namespace.name for namespace in self.plan.namespaces)
+        source = {"Type": "input_container_stdio", "ContainerFilters": {"K8sNamespaceRegex": f"^({pattern})$"}}
+        kubernetes.apiextensions.CustomResource(
+            f"{self._name}-logs",
+            api_version="telemetry.alibabacloud.com/v1alpha1",
+            kind="ClusterAliyunPipelineConfig",
+            metadata={"name": f"tenant-{self.plan.id}", "labels": {**MANAGED, **self.plan.labels}},
+            spec={
+                "project": {"name": project},
+                "config": {
+                    "inputs": [source],
+                    "flushers": [{"Type": "flusher_sls", "Logstore": self.plan.log_store}],
+                },
+            },
+            opts=self._options(self._log_store),
+        )
+
+    def _cloud(self, cloud: CloudResources, *, in_cluster: bool) -> None:
+        child = pulumi.ResourceOptions(parent=self)
+        kept = pulumi.ResourceOptions(parent=self, retain_on_delete=self._kept or None)
+        self.role_ids = {
+            f"{account.namespace}-{account.name}": self._role(account, cloud, child) for account in self.plan.accounts
+        }
+        if cloud.log_project is not None and self.plan.log_store:
+            self._log_store = alicloud.log.Store(
+                f"{self._name}-logs",
+                project_name=cloud.log_project,
+                logstore_name=self.plan.log_store,
+                retention_period=self.plan.args.logs.retention_days,
+                auto_split=True,
+                max_split_shard_count=64,
+                opts=kept,
+            )
+            alicloud.log.StoreIndex(
+                f"{self._name}-logs",
+                project=cloud.log_project,
+                logstore=self._log_store.logstore_name.apply(lambda name: name or self.plan.log_store),
+                full_text={"case_sensitive": False, "token": " #$^*\r\n\t,;:'\"()[]{}"},
+                opts=kept,
+            )
+        if cloud.registry_instance_id is not None:
+            alicloud.cs.RegistryEnterpriseNamespace(
+                f"{self._name}-images",
+                instance_id=cloud.registry_instance_id,
+                name=self.plan.registry_namespace,
+                auto_create=True,
+                default_visibility="PRIVATE",
+                opts=kept,
+            )
+        if self.plan.args.budget and in_cluster:
+            self._budget(cloud.cluster_id, child)
+
+    def _role(
+        self, account: ServiceAccountPlan, cloud: CloudResources, opts: pulumi.ResourceOptions
+    ) -> pulumi.Output[str]:
+        full = f"{self._name}-{account.namespace}-{account.name}"
+        role = alicloud.ram.Role(
+            full,
+            role_name=account.role_name,
+            description=f"{account.name} jobs of {self.plan.name} in {account.namespace}",
+            assume_role_policy_document=pulumi.Output.all(cloud.rrsa_provider_arn, cloud.rrsa_issuer_url).apply(
+                lambda known: identity.trust_policy(known[0], known[1], account.subject)
+            ),
+            tags=self._tags,
+            opts=opts,
+        )
+        policy = alicloud.ram.Policy(
+            full,
+            policy_name=account.role_name,
+            description=f"Data and logs of {self.plan.name}",
+            policy_document=pulumi.Output.all(cloud.kms_key_id, cloud.registry_instance_id).apply(
+                lambda known: identity.document(
+                    [*account.statements, *_late_statements(self.plan, account, known[0], known[1])]
+                )
+            ),
+            rotate_strategy="DeleteOldestNonDefaultVersionWhenLimitExceeded",
+            opts=opts,
+        )
+        alicloud.ram.RolePolicyAttachment(
+            full,
+            role_name=role.role_name,
+            policy_name=policy.policy_name,
+            policy_type="Custom",
+            opts=opts,
+        )
+        return role.role_id
+
+    def _budget(self, cluster_id: pulumi.Input[str], opts: pulumi.ResourceOptions) -> None:
+        args, prefix = self.plan.args, f"tenant-{self.plan.id}"
+        contacts = [
+            alicloud.arms.AlertContact(
+                f"{self._name}-contact-{hashlib.sha256(address.encode()).hexdigest()[:8]}",
+                alert_contact_name=f"{prefix}-{hashlib.sha256(address.encode()).hexdigest()[:8]}",
+                **{key: address},
+                opts=opts,
+            )
+            for key, addresses in (
+                ("email", args.notifications.mail),
+                ("ding_robot_webhook_url", args.notifications.dingtalk),
+            )
+            for address in addresses
+        ]
+        group = alicloud.arms.AlertContactGroup(
+            f"{self._name}-contacts",
+            alert_contact_group_name=f"{self._around.name}-{prefix}",
+            contact_ids=[contact.id for contact in contacts],
+            opts=opts,
+        )
+        channels = [
+            *(["email"] if args.notifications.mail else []),
+            *(["dingTalk"] if args.notifications.dingtalk else []),
+        ]
+        route = alicloud.arms.DispatchRule(
+            f"{self._name}-route",
+            dispatch_rule_name=f"{self._around.name}-{prefix}",
+            dispatch_type="CREATE_ALERT",
+            is_recover=True,
+            group_rules=[
+                {"group_wait_time": 5, "group_interval": 15, "repeat_interval": 600, "grouping_fields": ["alertname"]}
+            ],
+            label_match_expression_grids=[
+                {
+                    "label_match_expression_groups": [
+                        {
+                            "label_match_expressions": [
+                                {"key": "_aliyun_arms_alert_name", "operator": "re", "value": f"{prefix}-.*"}
+                            ]
+                        }
+                    ]
+                }
+            ],
+            notify_rules=[
+                {
+                    "notify_objects": [
+                        {
+                            "notify_object_id": group.id,
+                            "notify_type": "ARMS_CONTACT_GROUP",
+                            "name": f"{self._around.name}-{prefix}",
+                        }
+                    ],
+                    "notify_channels": channels,
+                    "notify_start_time": "00:00",
+                    "notify_end_time": "23:59",
+                }
+            ],
+            opts=opts,
+        )
+        for currency, amount in args.budget.items():
+            for percent in BUDGET_PERCENT:
+                alicloud.arms.PrometheusAlertRule(
+                    f"{self._name}-budget-{currency.lower()}-{percent}",
+                    cluster_id=cluster_id,
+                    prometheus_alert_rule_name=f"{prefix}-budget-{currency.lower()}-{percent}",
+                    expression=budget_expression(self.plan, self._around.prices[currency], amount * percent / 100),
+                    duration="60",
+                    message=f"Pods of {self.plan.name} cost {percent} % of {currency} {amount:,.0f} in 30 days",
+                    labels=[{"name": key, "value": value} for key, value in self.plan.labels.items()],
+                    notify_type="DISPATCH_RULE",
+                    dispatch_rule_id=route.id,
+                    opts=opts,
+                )
+
+
+def _late_statements(
+    plan: TenantPlan, account: ServiceAccountPlan, key_id: str | None, registry_id: str | None
+) -> list[Mapping[str, Any]]:
+    """What a role may do with a key and a registry, whose ids are known once they are there.
+
+    Source of the registry's: alibabacloud.com/help/en/doc-detail/144229.htm, 2024-02-28.
+    """
+    statements: list[Mapping[str, Any]] = []
+    if key_id and account.statements:
+        statements.append(identity.key_statement(key_id, write=account.name != "inference"))
+    if registry_id and account.name == "workflow":
+        images = f"acs:cr:*:*:repository/{registry_id}/{plan.registry_namespace}/*"
+        statements += [
+            {"Effect": "Allow", "Action": ["cr:GetAuthorizationToken"], "Resource": ["*"]},
+            {"Effect": "Allow", "Action": ["cr:PullRepository", "cr:PushRepository"], "Resource": [images]},
+        ]
+    return statements
+
+
+def _without_readers(args: TenantArgs) -> dict[str, Any]:
+    return {name: prefix.model_copy(update={"readers": ()}) for name, prefix in args.prefixes.items()}
+
+
+def _renamed(resource_name: str, name: str, former: str) -> str:
+    """What a tenant's component was called under a former name."""
+    return resource_name.removesuffix(name) + former if resource_name.endswith(name) else former
+
+
+def _cluster_role(name: str) -> kubernetes.rbac.v1.RoleRefArgsDict:
+    return {"api_group": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name}
+
+
+def _rules(rules: Sequence[Rule]) -> list[kubernetes.rbac.v1.PolicyRuleArgsDict]:
+    return [
+        {"api_groups": [rule.group], "resources": list(rule.resources), "verbs": list(rule.verbs)} for rule in rules
+    ]

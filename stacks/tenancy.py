@@ -1,0 +1,303 @@
+"""What an environment's tenants share a cluster with, and what it can promise them."""
+
+from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network
+
+from components import catalog
+from components.inputs import InvalidInput, Problem
+from components.job_classes import plan_job_classes
+from components.network import NetworkPlan, plan_network
+from components.node_pools import NodePoolPlan
+from components.platform import plan_systems
+from components.tenancy import (
+    Available,
+    PodPrices,
+    PromiseRow,
+    Surroundings,
+    TenantPlan,
+    plan_tenant,
+    promise_problems,
+    promise_rows,
+    tenants_problems,
+)
+from components.throttling.planning import plan_throttling
+
+from .addresses import address_needs
+from .environment import Environment, compute, kubernetes_version, roles
+
+OWN_KINDS = frozenset({"system", "cache"})
+"""Kinds of node pools that are the platform's and take no pods of tenants."""
+
+ACK_IMAGES = "registry-{region}-vpc.ack.aliyuncs.com/"
+"""Where ACK's own images come from. Source: AliyunContainerService/benchmark-for-spark @6cb2181a, setup.md."""
+
+
+def surroundings(environment: Environment, stack: str) -> Surroundings:
+    """What the tenants of an environment share; what its other sections have wrong is left out."""
+    cloud = environment.flavor == "ack"
+    network = network_of(environment)
+    systems = _installed(environment)
+    nodes = [str(vswitch.cidr) for vswitch in network.of("nodes")] if network else []
+    services = environment.cluster.service_cidr
+    registry = environment.registry if cloud else None
+    domain = ""
+    if registry is not None and registry.instance_id is None:
+        domain = (
+            f"{registry.instance_name or environment.name(stack)}-registry-vpc.{environment.region}.cr.aliyuncs.com"
+        )
+    shared = [f"{domain}/{space}/" for space in registry.namespaces] if registry and domain else []
+    return Surroundings(
+        flavor=environment.flavor,
+        name=environment.name(stack),
+        region=environment.region,
+        buckets=environment.bucket_names(stack) if cloud else {},
+        groups=environment.tenancy.groups,
+        images=[
+            *([ACK_IMAGES.format(region=environment.region)] if cloud else []),
+            *shared,
+            *environment.tenancy.images,
+        ],
+        open_to=sorted({*environment.tenancy.open_to, *systems.values()}),
+        api_server_cidrs=nodes if cloud else environment.tenancy.api_server_cidrs,
+        api_service=f"{IPv4Network(services)[1]}/32" if cloud and _valid(services) else "",
+        # Managed CoreDNS answers from the control plane's side of the VPC.
+        dns_cidrs=[environment.network.cidr] if cloud and network and environment.network else [],
+        internal_cidrs=[*(str(vswitch.cidr) for vswitch in network.of("pods")), services] if network else [],
+        log_project=f"{environment.name(stack)}-logs" if cloud else "",
+        registry=registry is not None,
+        registry_domain=domain,
+        kubectl_image=environment.scheduling.kubectl_image,
+        timezone=environment.cluster.timezone,
+        job_classes=environment.job_classes,
+        storage_classes=environment.storage_classes,
+        gpu_models=_gpu_models(environment),
+        traffic_classes=_traffic_classes(environment, stack),
+        reserved=set(systems.values()),
+        systems=set(systems),
+        prices=_prices(environment) if cloud else {},
+    )
+
+
+def tenant_plans(environment: Environment, stack: str) -> Mapping[str, TenantPlan]:
+    """The plans of all tenants of a valid environment."""
+    around = surroundings(environment, stack)
+    return {name: plan_tenant(name, args, around) for name, args in environment.tenants.items()}
+
+
+def tenancy_problems(environment: Environment, stack: str, pools: Mapping[str, NodePoolPlan]) -> Iterator[Problem]:
+    """What is wrong with the tenants of an environment. pools: the plans of its node pools."""
+    around = surroundings(environment, stack)
+    yield from (problem.under("tenants") for problem in tenants_problems(environment.tenants, around))
+    for name, members in environment.tenancy.groups.items():
+        for index, member in enumerate(members):
+            if not member.startswith("ram-"):
+                message = "ACK knows ram-user/<id> and ram-role/<id>; groups do not hold groups"
+                yield Problem(f"tenancy.groups.{name}[{index}]", member, message)
+    yield from _volume_problems(environment)
+    if environment.flavor == "ack":
+        rows = promised(environment, stack, pools)
+        yield from (problem.under("tenants") for problem in promise_problems(environment.tenants, rows))
+        yield from _role_problems(environment)
+
+
+NETWORK_POLICIES = 100
+"""Network policies of a cluster that ACK advises not to exceed.
+Source: alibabacloud.com/help/en/ack/ack-managed-and-ack-dedicated/user-guide/use-network-policies, read 2026-11-22."""
+
+
+def tenancy_notes(environment: Environment) -> list[str]:
+    """What a platform engineer must know of an environment's tenants, beside the tables."""
+    notes: list[str] = []
+    spaces = sum(len(tenant.namespaces_of(name)) for name, tenant in environment.tenants.items())
+    if spaces > NETWORK_POLICIES:
+        notes.append(f"{spaces} namespaces have a network policy each; ACK advises to stay below {NETWORK_POLICIES}.")
+    if environment.flavor == "ack" and environment.serverless.maximum_pods:
+        notes.append(
+            "On nodes Terway enforces the network policies. For serverless pods that takes the add-on Poseidon, which "
+            "this program does not install: without it, they reach and are reached as if there were no policies."
+        )
+    if environment.flavor == "upstream":
+        notes.append("Network policies hold where the cluster's network enforces them; kind's default does not.")
+    return notes
+
+
+def _volume_problems(environment: Environment) -> Iterator[Problem]:
+    """Volumes that show one tenant's part of a bucket to another."""
+    spaces = {s: name for name, tenant in environment.tenants.items() for s in tenant.namespaces_of(name)}
+    for volume, args in environment.volumes.items():
+        for index, space in enumerate(args.namespaces):
+            reader = spaces.get(space)
+            for name, tenant in environment.tenants.items() if reader else ():
+                for entry, own in tenant.prefixes.items():
+                    prefix = own.prefix or f"{tenant.id_of(name)}/"
+                    touches = prefix.startswith(args.prefix) or args.prefix.startswith(prefix)
+                    if own.bucket == args.bucket and touches and reader not in (name, *own.readers):
+                        message = f"belongs to {reader}, and would see {prefix} of {name}, which does not let it"
+                        yield Problem(f"volumes.{volume}.namespaces[{index}]", space, f"{message} ({entry}.readers)")
+
+
+def _role_problems(environment: Environment) -> Iterator[Problem]:
+    made = len(roles(environment))
+    for key, quota in (
+        ("ramRoles", environment.service_quotas.ram_roles),
+        ("ramPolicies", environment.service_quotas.ram_policies),
+    ):
+        if made > quota:
+            message = f"volumes and tenants' service accounts take {made:,}; have it raised, or run fewer kinds of jobs"
+            yield Problem(f"serviceQuotas.{key}", quota, message)
+
+
+def promised(environment: Environment, stack: str, pools: Mapping[str, NodePoolPlan]) -> list[PromiseRow]:
+    """The capacity arithmetic of an environment with tenants; none without. pools: the plans of its node pools."""
+    if not environment.tenants:
+        return []
+    return list(promise_rows(environment.tenants, available(environment, stack, pools)))
+
+
+def available(environment: Environment, stack: str, pools: Mapping[str, NodePoolPlan]) -> Mapping[str, Available]:
+    """What an environment on ACK can give to tenants, by the path of a promise.
+
+    Nodes on demand and serverless pods of default quality are firm; spot and best-effort pods may be there. Of a pool
+    with several instance types the smallest counts as firm, the largest at most. Nodes count without what ACK reserves.
+    """
+    open_pools = {name: plan for name, plan in pools.items() if environment.node_pools[name].kind not in OWN_KINDS}
+    found: dict[str, Available] = {}
+    serverless = _serverless(environment, pools)
+    for path, amount, extra in (
+        ("vcpu", lambda t: t.vcpu, serverless["vcpu"]),
+        ("memoryGib", lambda t: t.memory_gib, serverless["memoryGib"]),
+    ):
+        firm, most = 0.0, 0.0
+        for name, plan in open_pools.items():
+            amounts = [amount(instance_type) for instance_type in plan.instance_types] or [0.0]
+            firm += 0 if environment.node_pools[name].spot else plan.maximum * min(amounts)
+            most += plan.maximum * max(amounts)
+        source = f"pools {firm:,.0f} + serverless {extra[0]:,.0f}" if extra[0] else f"pools {firm:,.0f}"
+        found[path] = Available(firm + extra[0], most + extra[1], source)
+    found |= _gpus(environment, open_pools)
+    network = network_of(environment)
+    if network is not None and all(plan.pod_addresses_per_node is not None for plan in pools.values()):
+        pods = address_needs(environment, pools, network)[0]
+        held = pods.after_zone_loss if environment.survive_zone_loss else pods.available
+        own = sum(
+            plan.maximum * (plan.pod_addresses_per_node or 0) for name, plan in pools.items() if name not in open_pools
+        )
+        free = min(held - own, environment.service_quotas.pods_per_cluster)
+        found["pods"] = Available(free, free, "addresses, and ACK's pods of a cluster")
+    guaranteed = _traffic_classes(environment, stack)
+    if guaranteed:
+        total = sum(guaranteed.values())
+        found["throttling"] = Available(total, total, f"guarantees of {len(guaranteed)} traffic classes")
+    for currency, amount in environment.quotas.monthly_cost.items():
+        found[f"budget.{currency}"] = Available(amount, amount, "quotas.monthlyCost")
+    return found
+
+
+def _gpus(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> dict[str, Available]:
+    whole: dict[str, list[float]] = {}
+    shared = [0.0, 0.0]
+    for name, plan in pools.items():
+        args = environment.node_pools[name]
+        firm = 0 if args.spot else plan.maximum
+        for instance_type in plan.instance_types[:1]:
+            if instance_type.gpu is None:
+                continue
+            counts = [t.gpu.count for t in plan.instance_types if t.gpu]
+            if args.gpu.schedule in ("default", "topology"):
+                amounts = whole.setdefault(instance_type.gpu.model or "unnamed", [0.0, 0.0])
+                each = (min(counts), max(counts))
+            else:
+                amounts, each = shared, (min(counts) * instance_type.gpu.memory_gb,) * 2
+            amounts[0] += firm * each[0]
+            amounts[1] += plan.maximum * each[1]
+    found = {f"gpus.{model}": Available(*amounts, "pools of whole GPUs") for model, amounts in whole.items()}
+    return {**found, "gpuMemoryGib": Available(*shared, "pools of shared GPUs")}
+
+
+def _serverless(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Mapping[str, tuple[float, float]]:
+    """vCPUs and GiB that serverless pods of the job classes can add: firm, and at most."""
+    totals = {"vcpu": [0.0, 0.0], "memoryGib": [0.0, 0.0]}
+    try:
+        plans = plan_job_classes(environment.job_classes, compute(environment, pools), environment.scheduling)
+    except InvalidInput:
+        return dict.fromkeys(totals, (0.0, 0.0))
+    taken = [0, 0]
+    for plan in plans.values():
+        rungs = [rung for rung in (*plan.rungs, *plan.off_peak_rungs) if rung.kind == "serverless"]
+        counts = (
+            max((rung.pods for rung in rungs if rung.qos == "default"), default=0),
+            max((rung.pods for rung in rungs), default=0),
+        )
+        for index, count in enumerate(counts):
+            # All classes share the pods that find an address.
+            pods = min(count, environment.serverless.maximum_pods - taken[index])
+            taken[index] += pods
+            totals["vcpu"][index] += pods * plan.args.pod.vcpu
+            totals["memoryGib"][index] += pods * plan.args.pod.memory_gib
+    granted = environment.service_quotas.serverless_vcpu
+    parts = [min(1.0, granted / vcpu) if vcpu else 0.0 for vcpu in totals["vcpu"]]
+    return {key: (amounts[0] * parts[0], amounts[1] * parts[1]) for key, amounts in totals.items()}
+
+
+def _gpu_models(environment: Environment) -> list[str]:
+    known = catalog.instance_types()
+    names = [name for pool in environment.node_pools.values() for name in pool.instance_types]
+    gpus = [known[name].gpu for name in names if name in known]
+    return sorted({gpu.model or "unnamed" for gpu in gpus if gpu is not None})
+
+
+def _traffic_classes(environment: Environment, stack: str) -> dict[str, int]:
+    """Gbit/s of download that each traffic class is guaranteed."""
+    if not environment.throttling.enabled:
+        return {}
+    try:
+        plan = plan_throttling(environment.throttling, environment.bucket_names(stack), roles(environment))
+    except InvalidInput:
+        return dict.fromkeys(environment.throttling.classes, 0)
+    return {
+        row.name: row.worst.items["download_total"]
+        for row in plan.table
+        if row.kind == "class" and row.worst is not None
+    }
+
+
+def _prices(environment: Environment) -> dict[str, PodPrices]:
+    """What pods cost, by currency: vCPU and memory as of general-purpose ACS pods, a GPU as its part of the dearest
+    node."""
+    book, region = catalog.price_book(), environment.region
+    vcpu, memory = (book.find(f"acs.general-purpose.default.{item}", region) for item in ("vcpu", "memory"))
+    if vcpu is None or memory is None:
+        return {}
+    known = catalog.instance_types()
+    gpus = [0.0]
+    for name in (name for pool in environment.node_pools.values() for name in pool.instance_types if name in known):
+        gpu, price = known[name].gpu, book.find(name, region)
+        if gpu is not None and price is not None and price.currency == vcpu.currency:
+            gpus.append(price.amount / gpu.count)
+    return {vcpu.currency: PodPrices(vcpu.amount, memory.amount, max(gpus))}
+
+
+def _installed(environment: Environment) -> Mapping[str, str]:
+    """The namespaces of the systems that run, by their names."""
+    try:
+        plan = plan_systems(environment.systems, environment.flavor, kubernetes_version(environment))
+    except InvalidInput:
+        return {}
+    return {system.name: system.namespace for system in plan}
+
+
+def network_of(environment: Environment) -> NetworkPlan | None:
+    """The plan of an environment's network, None where it has none or a wrong one."""
+    if environment.network is None or environment.region not in catalog.regions():
+        return None
+    try:
+        return plan_network(environment.network, environment.region)
+    except InvalidInput:
+        return None
+
+
+def _valid(cidr: str) -> bool:
+    try:
+        return IPv4Network(cidr).num_addresses > 1
+    except ValueError:
+        return False
