@@ -325,6 +325,7 @@ class Bucket(pulumi.ComponentResource):
         access_log_bucket: pulumi.Input[str] | None = None,
         replica_provider: pulumi.ProviderResource | None = None,
         replica_kms_key_id: pulumi.Input[str] | None = None,
+        retain: bool = False,
         tags: Mapping[str, str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -333,7 +334,9 @@ class Bucket(pulumi.ComponentResource):
         bucket: its name, unique over all of Alibaba Cloud; kms_key_id: key for server-side encryption, None: the
         service's own AES-256 keys; access_log_bucket: bucket that receives request log and inventory, None: neither;
         replica_provider: provider of the copy's region, required with `replication`; replica_kms_key_id: key of that
-        region, required with both. Raises `InvalidInput` with all problems before anything is registered.
+        region, required with both; retain: whether the bucket stays in the cloud when it is removed from the program,
+        closed but for what RAM allows: its policy goes. Raises `InvalidInput` with all problems before anything is
+        registered.
         """
         problems = bucket_problems(bucket, args)
         replication = args.replication
@@ -345,6 +348,7 @@ class Bucket(pulumi.ComponentResource):
         require_valid(problems)
         super().__init__("ack-ai-blueprint:storage:Bucket", resource_name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
+        kept = pulumi.ResourceOptions(parent=self, retain_on_delete=retain or None)
         resource = alicloud.oss.Bucket(
             f"{resource_name}-bucket",
             bucket=bucket,
@@ -366,16 +370,18 @@ class Bucket(pulumi.ComponentResource):
             transfer_acceleration={"enabled": True} if args.transfer_acceleration else None,
             tags=tags,
             # The name stays, so a replacement cannot be made beside the old bucket; one that holds objects stays too.
-            opts=pulumi.ResourceOptions(parent=self, ignore_changes=["policy", "acl"], delete_before_replace=True),
+            opts=pulumi.ResourceOptions.merge(
+                kept, pulumi.ResourceOptions(ignore_changes=["policy", "acl"], delete_before_replace=True)
+            ),
         )
         alicloud.oss.BucketPublicAccessBlock(
-            f"{resource_name}-public-access-block", bucket=resource.id, block_public_access=True, opts=child
+            f"{resource_name}-public-access-block", bucket=resource.id, block_public_access=True, opts=kept
         )
         alicloud.oss.BucketPolicy(
             f"{resource_name}-policy", bucket=resource.id, policy=bucket_policy(bucket, args.grants), opts=child
         )
         alicloud.oss.BucketHttpsConfig(
-            f"{resource_name}-https", bucket=resource.id, enable=True, tls_versions=TLS_VERSIONS, opts=child
+            f"{resource_name}-https", bucket=resource.id, enable=True, tls_versions=TLS_VERSIONS, opts=kept
         )
         if args.retention is not None:
             alicloud.oss.BucketWorm(
@@ -383,7 +389,7 @@ class Bucket(pulumi.ComponentResource):
                 bucket=resource.id,
                 retention_period_in_days=args.retention.days,
                 status="Locked" if args.retention.locked else "InProgress",
-                opts=child,
+                opts=kept,
             )
         if args.inventory is not None and access_log_bucket is not None:
             self._inventory(resource_name, bucket, resource, args.inventory, access_log_bucket)

@@ -156,7 +156,7 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
             deleted_with=cluster.resource,
             in_cluster=inside is not None,
             # The namespaces come first.
-            opts=inside(job_classes, *tenants.values()) if inside else opts,
+            opts=inside(*_used(environment, job_classes, tenants)) if inside else opts,
         )
     limits = _throttling(environment, stack, buckets, volumes, tenants)
     if not environment.notifications.silent:
@@ -188,6 +188,16 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
             {"tenants": {n: [space.name for space in r.plan.namespaces] for n, r in tenants.items()}} if tenants else {}
         ),
     }
+
+
+def _used(
+    environment: Environment, job_classes: JobClasses | None, tenants: Mapping[str, Tenant]
+) -> list[pulumi.Resource]:
+    """The namespaces in which volumes have claims, as far as they are made here."""
+    spaces = dict(job_classes.namespaces) if job_classes else {}
+    spaces |= {name: space for tenant in tenants.values() for name, space in tenant.namespaces.items()}
+    used = {space for args in environment.volumes.values() for space in args.namespaces}
+    return [space for name, space in spaces.items() if name in used]
 
 
 def _with_fallback(args: NodePoolArgs, environment: Environment) -> NodePoolArgs:
@@ -303,10 +313,10 @@ def _tenants(
     if inside:
         TenantMembers(
             "tenant-members",
-            [tenant.plan for tenant in tenants.values()],
+            list(tenants.values()),
             cluster_id=cluster.cluster_id,
             deleted_with=cluster.resource,
-            opts=inside(roles, *(space for tenant in tenants.values() for space in tenant.namespaces.values())),
+            opts=inside(roles),
         )
     return tenants
 
@@ -394,7 +404,6 @@ def _buckets(
         args = environment.buckets[role]
         owner = environment.tenants.get(owners.get(role, ""))
         own = {"tenant": owners[role], "cost-center": owner.cost_center} if owner else {}
-        kept = pulumi.ResourceOptions(retain_on_delete=True if owner and owner.removal == "keep" else None)
         region = args.replication.region if args.replication else ""
         return Bucket(
             role,
@@ -405,8 +414,9 @@ def _buckets(
             access_log_bucket=access_logs.name if access_logs else None,
             replica_provider=providers.get(region),
             replica_kms_key_id=keys[region].key_id if region in keys else None,
+            retain=owner is not None and owner.removal == "keep",
             tags={**environment.all_tags(stack), **own},
-            opts=pulumi.ResourceOptions.merge(opts, kept),
+            opts=opts,
         )
 
     access_logs = bucket(ACCESS_LOGS, None) if ACCESS_LOGS in environment.buckets else None

@@ -1,7 +1,7 @@
 """Tenants: what each team that shares a cluster may use, and what keeps it from the others.
 
 `plan_tenant` decides in plain Python, `Tenant` maps that plan to resources; `promise_rows` adds up what is promised,
-and `isolation` says who reaches whom, from the resources themselves.
+and `tenant_isolation` says who reaches whom, from the resources themselves.
 """
 
 from .args import (
@@ -20,7 +20,7 @@ from .args import (
     WorkingHours,
 )
 from .component import CloudResources, Tenant, TenantMembers, TenantRoles
-from .isolation import Asset, Isolation, Way, after_apply, assets_of, declared, isolation
+from .isolation import Asset, Isolation, Way, after_apply, assets_of, declared, tenant_isolation
 from .planning import PodPrices, Surroundings, TenantPlan, own_buckets, plan_tenant
 from .problems import tenants_problems
 from .promises import Available, PromiseRow, promise_problems, promise_rows
@@ -54,10 +54,10 @@ __all__ = [
     "after_apply",
     "assets_of",
     "declared",
-    "isolation",
     "own_buckets",
     "plan_tenant",
     "promise_problems",
     "promise_rows",
+    "tenant_isolation",
     "tenants_problems",
 ]

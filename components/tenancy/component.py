@@ -86,15 +86,16 @@ class TenantMembers(pulumi.ComponentResource):
     def __init__(
         self,
         resource_name: str,
-        plans: Sequence[TenantPlan],
+        tenants: Sequence["Tenant"],
         *,
         cluster_id: pulumi.Input[str],
         deleted_with: pulumi.Resource | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Register the permissions of all members of all tenants. Let it depend on `TenantRoles` and the tenants."""
+        """Register the permissions of all members of all tenants. Let it depend on `TenantRoles`."""
         super().__init__("ack-ai-blueprint:tenancy:TenantMembers", resource_name, None, opts)
-        for person, bindings in permissions(plans).items():
+        spaces = {name: space for tenant in tenants for name, space in tenant.namespaces.items()}
+        for person, bindings in permissions([tenant.plan for tenant in tenants]).items():
             kind, _, uid = person.partition("/")
             alicloud.cs.KubernetesPermission(
                 f"{resource_name}-{kind}-{uid}",
@@ -110,7 +111,11 @@ class TenantMembers(pulumi.ComponentResource):
                     }
                     for namespace, role in bindings
                 ],
-                opts=pulumi.ResourceOptions(parent=self, deleted_with=deleted_with),
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=[spaces[namespace] for namespace, _ in bindings if namespace in spaces],
+                    deleted_with=deleted_with,
+                ),
             )
         self.register_outputs({})
 
@@ -512,6 +517,7 @@ class Tenant(pulumi.ComponentResource):
             ],
             opts=opts,
         )
+        spaces = ", ".join(namespace.name for namespace in self.plan.namespaces)
         for currency, amount in args.budget.items():
             for percent in BUDGET_PERCENT:
                 alicloud.arms.PrometheusAlertRule(
@@ -520,7 +526,7 @@ class Tenant(pulumi.ComponentResource):
                     prometheus_alert_rule_name=f"{prefix}-budget-{currency.lower()}-{percent}",
                     expression=budget_expression(self.plan, self._around.prices[currency], amount * percent / 100),
                     duration="60",
-                    message=f"Pods of {self.plan.name} cost {percent} % of {currency} {amount:,.0f} in 30 days",
+                    message=f"Pods in {spaces} cost {percent} % of {currency} {amount:,.0f} in 30 days",
                     labels=[{"name": key, "value": value} for key, value in self.plan.labels.items()],
                     notify_type="DISPATCH_RULE",
                     dispatch_rule_id=route.id,

@@ -113,7 +113,7 @@ class _Seen:
         return found
 
 
-def isolation(
+def tenant_isolation(
     resources: Iterable[Resource], assets: Iterable[Asset], pod_networks: Sequence[IPv4Network] = ()
 ) -> Isolation:
     """Who reaches whom.
@@ -429,13 +429,16 @@ class _AssetIndex:
         """The assets whose fixed beginning begins with that of a statement's resource, or is its beginning."""
         found: dict[int, None] = {}
         for statement in statements:
-            stems = [""] if statement.not_resources else [_stem(resource) for resource in statement.resources]
-            for stem in stems if statement.effect == "Allow" else ():
-                beginnings = [stem[:length] for length in self._lengths if length < len(stem)]
-                found |= dict.fromkeys(
-                    at for beginning in beginnings for at in self._range(beginning, beginning + "\0")
-                )
-                found |= dict.fromkeys(self._range(stem, stem + "\U0010ffff"))
+            if statement.effect != "Allow":
+                continue
+            for resource in ("*",) if statement.not_resources else statement.resources:
+                stem = _stem(resource)
+                for length in self._lengths:
+                    if length < len(stem):
+                        found |= dict.fromkeys(self._range(stem[:length], stem[:length] + "\0"))
+                # Without a wildcard it is that one thing, and not what is below it.
+                end = "\0" if _is_literal(resource) else "\U0010ffff"
+                found |= dict.fromkeys(self._range(stem, stem + end))
         return [self._assets[at] for at in found]
 
     def _range(self, first: str, end: str) -> range:
@@ -443,6 +446,11 @@ class _AssetIndex:
 
 
 ARN = re.compile(r"acs:[a-z]+:[^:]*:[^:]*:")
+
+
+def _is_literal(resource: str) -> bool:
+    """Whether a resource has no wildcard beyond region and account."""
+    return not re.search(r"[*?]", ARN.sub("", resource, count=1))
 
 
 def _stem(resource: str) -> str:

@@ -7,7 +7,17 @@ from components.alarms import BANDWIDTH_METRICS, BYTES_A_MINUTE
 from components.storage import RESTORE_TIMES
 
 from .diff import Diff
-from .document import Document, DocumentJobClass, DocumentRange, DocumentRung, DocumentThrottle
+from .document import (
+    Document,
+    DocumentJobClass,
+    DocumentPromise,
+    DocumentRange,
+    DocumentRung,
+    DocumentTenancy,
+    DocumentTenant,
+    DocumentThrottle,
+    DocumentWay,
+)
 
 Inputs = Mapping[str, Any]
 
@@ -78,6 +88,95 @@ def throttle_cells(throttle: DocumentThrottle) -> tuple[str, str, str, str, str]
     )
     upload, download = amounts
     return throttle.kind, throttle.name, upload, download, throttle.note
+
+
+TENANT_COLUMNS = ("tenant", "namespaces", "people", "vCPU", "memory GiB", "GPUs", "pods", "budget of 30 days")
+
+
+def tenant_cells(tenant: DocumentTenant) -> tuple[str, ...]:
+    """A tenant as a table shows it."""
+    name = f"{tenant.name} (of {tenant.parent})" if tenant.parent else tenant.name
+    gpus = [f"{_promise(v)} {k.removeprefix('gpus.')}" for k, v in tenant.promised.items() if k.startswith("gpus.")]
+    if "gpuMemoryGib" in tenant.promised:
+        gpus.append(f"{_promise(tenant.promised['gpuMemoryGib'])} GiB shared")
+    return (
+        name,
+        ", ".join(tenant.namespaces),
+        ", ".join(f"{count} {role}" for role, count in tenant.members.items()),
+        *(_promise(tenant.promised[key]) if key in tenant.promised else "0" for key in ("vcpu", "memoryGib")),
+        ", ".join(gpus),
+        f"{tenant.pods:,}",
+        " + ".join(f"{currency} {amount:,.0f}" for currency, amount in tenant.budget.items()),
+    )
+
+
+def _promise(value: DocumentRange) -> str:
+    return span(value.minimum, value.maximum)
+
+
+PROMISE_COLUMNS = ("resource", "guaranteed", "can be relied on", "at most", "may be there", "over-commitment", "")
+
+
+def promise_cells(promise: DocumentPromise) -> tuple[str, ...]:
+    """A row of the capacity arithmetic as a table shows it."""
+    return (
+        f"{promise.resource} {promise.unit}".rstrip(),
+        f"{promise.guaranteed:,.0f}",
+        f"{promise.firm:,.0f}",
+        f"{promise.maximum:,.0f}",
+        f"{promise.most:,.0f}",
+        "" if promise.ratio is None else f"{promise.ratio:.2f}",
+        promise.note or promise.source,
+    )
+
+
+FEW_TENANTS = 8
+"""Up to so many, who reaches whom is shown as a matrix; above, only what is reached."""
+
+
+def reached(tenancy: DocumentTenancy, source: str, target: str) -> list[DocumentWay]:
+    """What one tenant reaches of another."""
+    return [w for w in tenancy.ways if w.source in (source, "*") and w.target in (target, "*")]
+
+
+def isolation_cell(ways: Sequence[DocumentWay]) -> str:
+    """What one tenant reaches of another, in few words: `no`, or each way, holes in capitals."""
+    parts = [
+        f"reads {way.what}"
+        if way.declared and way.what
+        else way.kind
+        if way.declared
+        else f"HOLE: {way.kind} {way.what}"
+        for way in ways
+    ]
+    return ", ".join(part.rstrip() for part in dict.fromkeys(parts)) or "no"
+
+
+def isolation_rows(tenancy: DocumentTenancy) -> tuple[Sequence[str], list[list[str]]]:
+    """Columns and rows of who reaches whom: a matrix for few tenants, else a row for each way."""
+    names = [tenant.name for tenant in tenancy.tenants]
+    if len(names) > FEW_TENANTS:
+        rows = [[w.source, w.target, w.kind, w.what, w.declared or "HOLE"] for w in tenancy.ways]
+        return ("from", "to", "kind", "what", ""), rows
+    targets = [*names, "platform"]
+    return ("from \\ to", *targets), [
+        [source, *("-" if source == t else isolation_cell(reached(tenancy, source, t)) for t in targets)]
+        for source in names
+    ]
+
+
+def isolation_sums(tenancy: DocumentTenancy) -> str:
+    """`12 pairs x 5 kinds of access: …`: how many ways there could be, are meant to be, and are not."""
+    count = len(tenancy.tenants)
+    return (
+        f"{count * (count - 1)} pairs, each by network, API, identity, data and quota: "
+        f"{len(tenancy.ways) - len(tenancy.holes)} ways declared, {len(tenancy.holes)} holes."
+    )
+
+
+def holes(tenancy: DocumentTenancy) -> list[str]:
+    """What nobody declared, one line each."""
+    return [f"{way.source} reaches {way.target} by {way.kind}: {'; '.join(way.how)}" for way in tenancy.holes]
 
 
 def _pool(inputs: Inputs) -> str:
@@ -168,6 +267,24 @@ def _release(inputs: Inputs) -> str:
     return f"chart {inputs.get('chart')} {inputs.get('version', '')} in {inputs.get('namespace')}"
 
 
+def _permission(inputs: Inputs) -> str:
+    spaces: dict[str, list[str]] = {}
+    for permission in inputs.get("permissions", ()):
+        spaces.setdefault(permission["roleName"], []).append(permission.get("namespace", "the cluster"))
+    return ", ".join(f"{role} in {', '.join(names)}" for role, names in spaces.items())
+
+
+def _namespace(inputs: Inputs) -> str:
+    metadata = inputs["metadata"]
+    level = (metadata.get("labels") or {}).get("pod-security.kubernetes.io/enforce")
+    return f"{metadata['name']}, {level} pods" if level else metadata["name"]
+
+
+def _quota(inputs: Inputs) -> str:
+    hard = {name.removeprefix("requests."): value for name, value in inputs["spec"]["hard"].items() if value != "0"}
+    return f"{inputs['metadata']['namespace']}: " + ", ".join(f"{name} {value}" for name, value in hard.items())
+
+
 def _joined(*names: str) -> Callable[[Inputs], str]:
     return lambda inputs: ", ".join(str(inputs[name]) for name in names if name in inputs)
 
@@ -201,6 +318,13 @@ _DESCRIBERS: Mapping[str, Callable[[Inputs], str]] = {
     ),
     "alicloud:vpc/network:Network": _joined("cidrBlock"),
     "alicloud:vpc/switch:Switch": _joined("cidrBlock", "zoneId"),
+    "alicloud:arms/prometheusAlertRule:PrometheusAlertRule": _joined("message"),
+    "alicloud:cs/kubernetesPermission:KubernetesPermission": _permission,
+    "alicloud:log/store:Store": lambda i: f"{i.get('logstoreName')}, {i.get('retentionPeriod')} days",
+    "alicloud:ram/role:Role": _joined("roleName"),
+    "kubernetes:core/v1:Namespace": _namespace,
+    "kubernetes:core/v1:NamespacePatch": _namespace,
+    "kubernetes:core/v1:ResourceQuota": _quota,
     "kubernetes:batch/v1:CronJob": lambda i: f"at {i['spec']['schedule']}, {i['spec'].get('timeZone', 'UTC')}",
     "kubernetes:core/v1:ConfigMapPatch": lambda i: f"{i['metadata']['namespace']}/{i['metadata']['name']}",
     "kubernetes:core/v1:PersistentVolume": _volume,

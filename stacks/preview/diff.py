@@ -54,6 +54,8 @@ class Change(Args):
     custom: bool
     """False for components."""
     action: Action
+    kept: bool = False
+    """Whether a removed resource stays in the cloud: Pulumi only forgets it."""
     properties: Sequence[PropertyChange] = ()
 
     def lines(self) -> Iterator[str]:
@@ -102,8 +104,8 @@ class Base(Args):
 
 def compare(base: str, before: Base | Document | None, after: Document) -> Diff:
     """Compare two documents. before: None where the base revision does not have the environment."""
-    old = {resource.urn: resource for resource in before.resources} if before else {}
     new = {resource.urn: resource for resource in after.resources}
+    old = _renamed({resource.urn: resource for resource in before.resources} if before else {}, new)
     differences = {urn: list(_properties(old[urn], resource)) for urn, resource in new.items() if urn in old}
     _drag_along(new, differences)
     changes: list[Change] = []
@@ -120,6 +122,43 @@ def compare(base: str, before: Base | Document | None, after: Document) -> Diff:
         found = _differences(before.policies.config, after.policies.config, "")
         settings = [PropertyChange(path=path, before=one, after=other) for path, one, other in found]
     return Diff(base=base, changes=changes, policies=settings, cost_before=before.cost.totals if before else {})
+
+
+def _renamed(
+    old: Mapping[str, DocumentResource], new: Mapping[str, DocumentResource]
+) -> Mapping[str, DocumentResource]:
+    """The old resources under the URNs that aliases give them, as the engine finds them: a child also by the former
+    names of its parent, where its own name begins with its parent's."""
+    gone = {(resource.type, resource.name): urn for urn, resource in old.items() if urn not in new}
+    former: dict[str, Sequence[str]] = {}
+    moved: dict[str, str] = {}
+    for urn, resource in new.items():
+        own = resource.options.get("aliases") or []
+        assert isinstance(own, list)
+        parent = new.get(resource.parent)
+        inherited = [
+            f"{name}{resource.name.removeprefix(parent.name)}"
+            for name in former.get(resource.parent, ())
+            if parent is not None and resource.name.startswith(parent.name)
+        ]
+        former[urn] = [*map(str, own), *inherited]
+        found = [gone[resource.type, name] for name in former[urn] if (resource.type, name) in gone]
+        if found and urn not in old:
+            moved[found[0]] = urn
+
+    def now(urns: Sequence[str]) -> list[str]:
+        return sorted(moved.get(urn, urn) for urn in urns)
+
+    return {
+        moved.get(urn, urn): resource.model_copy(
+            update={
+                "parent": moved.get(resource.parent, resource.parent),
+                "dependencies": now(resource.dependencies),
+                "property_dependencies": {name: now(urns) for name, urns in resource.property_dependencies.items()},
+            }
+        )
+        for urn, resource in old.items()
+    }
 
 
 def _drag_along(resources: Mapping[str, DocumentResource], differences: Mapping[str, list[PropertyChange]]) -> None:
@@ -151,9 +190,10 @@ def _drag_along(resources: Mapping[str, DocumentResource], differences: Mapping[
 def summary(diff: Diff) -> str:
     """`2 to add, 1 to replace`, not counting components."""
     counts = {
-        verb: sum(change.custom and change.action == action for change in diff.changes)
+        verb: sum(change.custom and change.action == action for change in diff.changes if not change.kept)
         for action, verb in (("added", "add"), ("changed", "change"), ("replaced", "replace"), ("removed", "remove"))
     }
+    counts["forget, which stay in the cloud"] = sum(change.custom and change.kept for change in diff.changes)
     return ", ".join(f"{count} to {verb}" for verb, count in counts.items() if count) or "no change"
 
 
@@ -216,6 +256,7 @@ def _change(resource: DocumentResource, action: Action, properties: Sequence[Pro
         name=resource.name,
         custom=resource.custom,
         action=action,
+        kept=action == "removed" and bool(resource.options.get("retainOnDelete")),
         properties=properties,
     )
 

@@ -23,7 +23,7 @@ from components.job_classes import Rung, plan_job_classes
 from components.network import plan_network
 from components.node_pools import NodePoolPlan, plan_node_pool
 from components.platform import plan_systems
-from components.tenancy import TenantPlan, assets_of, isolation
+from components.tenancy import TenantPlan, assets_of, tenant_isolation
 from components.tenancy import declared as sharing
 from components.tenancy.planning import own_bucket, prefix_of
 from components.tenancy.problems import promises
@@ -531,7 +531,7 @@ def tenancy(environment: Environment, recording: Recording) -> DocumentTenancy |
     network = network_of(environment)
     pod_networks = [vswitch.cidr for vswitch in network.of("pods")] if network else [IPv4Network("0.0.0.0/0")]
     resources = [Resource(r.type, r.name, r.applied) for r in recording.resources]
-    found = isolation(resources, assets_of(plans, surroundings(environment, stack)), pod_networks)
+    found = tenant_isolation(resources, assets_of(plans, surroundings(environment, stack)), pod_networks)
     shared = sharing(plans)
     ways: dict[tuple[str, str, Any, str], list[str]] = {}
     for way in found.ways:

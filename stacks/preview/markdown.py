@@ -2,9 +2,25 @@
 
 from collections.abc import Iterable, Sequence
 
-from .describe import cost_before, counted, describe, money, rung_cells, short_type, span, throttle_cells
+from .describe import (
+    PROMISE_COLUMNS,
+    TENANT_COLUMNS,
+    cost_before,
+    counted,
+    describe,
+    holes,
+    isolation_rows,
+    isolation_sums,
+    money,
+    promise_cells,
+    rung_cells,
+    short_type,
+    span,
+    tenant_cells,
+    throttle_cells,
+)
 from .diff import Diff, summary
-from .document import Document, DocumentThrottling
+from .document import Document, DocumentTenancy, DocumentThrottling
 
 MARKER = "<!-- ack-ai-blueprint preview -->"
 """First line of every comment, by which the next run finds it."""
@@ -12,8 +28,7 @@ MARKER = "<!-- ack-ai-blueprint preview -->"
 
 def render(document: Document, diff: Diff | None = None) -> str:
     """One environment as a section."""
-    mandatory = sum(finding.enforcement_level == "mandatory" for finding in document.findings)
-    mark = "❌" if mandatory else "✅"
+    mark = "❌" if document.failed else "✅"
     parts = [f"## {mark} `{document.environment}`", "", *_facts(document, diff), ""]
     if document.findings:
         parts += _table(
@@ -34,7 +49,15 @@ def render(document: Document, diff: Diff | None = None) -> str:
     if diff is not None and diff.changes:
         parts += _table(
             ("", "Resource", "Type", "Properties"),
-            [(c.action, f"`{c.name}`", short_type(c.type), "<br>".join(map(_code, c.lines()))) for c in diff.changes],
+            [
+                (
+                    f"{c.action}, stays in the cloud" if c.kept else c.action,
+                    f"`{c.name}`",
+                    short_type(c.type),
+                    "<br>".join(map(_code, c.lines())),
+                )
+                for c in diff.changes
+            ],
         )
     if document.capacity.pools:
         parts += _folded("Node pools", _pools(document))
@@ -42,6 +65,10 @@ def render(document: Document, diff: Diff | None = None) -> str:
         parts += _folded("Job classes and where they run", _job_classes(document))
     if document.throttling is not None:
         parts += _folded("OSS throttling", _throttling(document.throttling))
+    if document.tenancy is not None:
+        if document.tenancy.holes:
+            parts += [*(f"- **Hole between tenants**: {line}" for line in holes(document.tenancy)), ""]
+        parts += _folded("Tenants, what they are promised, and who reaches whom", _tenancy(document.tenancy))
     if document.cost.lines:
         parts += _folded("Cost", _cost(document))
     parts += _folded("All resources by component", _resources(document))
@@ -93,6 +120,17 @@ def _throttling(throttling: DocumentThrottling) -> list[str]:
         parts += _table(headings, [throttle_cells(row) for row in throttling.rows])
         parts += [f"- {line}" for line in throttling.notes]
     return [*parts, *(f"- **Not protected**: {line}" for line in throttling.not_protected), ""]
+
+
+def _tenancy(tenancy: DocumentTenancy) -> list[str]:
+    columns, rows = isolation_rows(tenancy)
+    return [
+        *_table(TENANT_COLUMNS, map(tenant_cells, tenancy.tenants)),
+        *(_table(PROMISE_COLUMNS, map(promise_cells, tenancy.promises)) if tenancy.promises else ()),
+        *(_table(columns, rows) if rows else ()),
+        *(f"- {line}" for line in (isolation_sums(tenancy), *tenancy.notes)),
+        "",
+    ]
 
 
 def _cost(document: Document) -> list[str]:

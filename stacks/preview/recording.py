@@ -103,8 +103,7 @@ def record(
 
     config: values by full key, objects as JSON, as the engine hands them over; applied: outputs to stand in for those
     that a first preview does not know, so that what is made of them can be looked at, too. Raises `ProgramFailed` with
-    the message
-    of a `pulumi.RunError`, and lets any other exception of the program through.
+    the message of a `pulumi.RunError`, and lets any other exception of the program through.
     """
     monitor = _RecordingMonitor(project, stack, applied or {})
     pulumi.runtime.reset_options()

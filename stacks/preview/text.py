@@ -8,7 +8,24 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from .describe import cost_before, counted, describe, ladder, money, rung_cells, short_type, span, throttle_cells
+from .describe import (
+    PROMISE_COLUMNS,
+    TENANT_COLUMNS,
+    cost_before,
+    counted,
+    describe,
+    holes,
+    isolation_rows,
+    isolation_sums,
+    ladder,
+    money,
+    promise_cells,
+    rung_cells,
+    short_type,
+    span,
+    tenant_cells,
+    throttle_cells,
+)
 from .diff import Diff, summary
 from .document import Document, DocumentRange, DocumentResource
 
@@ -49,6 +66,9 @@ def render(document: Document, diff: Diff | None = None) -> RenderableType:
         ("Job classes", _job_classes(document)),
         ("Fit: where a pod of each class runs, in this order", _fit(document)),
         ("OSS throttling: who gets how much, in Gbit/s at worst and at best", _throttling(document)),
+        ("Tenants: what each is guaranteed, and may use", _tenants(document)),
+        ("Promised to all tenants, beside what there is", _promises(document)),
+        ("Isolation: what each tenant reaches of the others, by the resources above", _isolation(document)),
         ("Estimated monthly cost", _cost(document)),
         ("Policies", _findings(document)),
         ("UNCONFIRMED: no source says so, check before apply", _unconfirmed(document)),
@@ -171,6 +191,36 @@ def _throttling(document: Document) -> RenderableType | None:
     return Group(f"Pool {throttling.pool}:", table, *map(escape, [*throttling.notes, *lines]))
 
 
+def _tenants(document: Document) -> RenderableType | None:
+    if document.tenancy is None:
+        return None
+    table = _table(*TENANT_COLUMNS, numbers=(3, 4, 6, 7))
+    for tenant in document.tenancy.tenants:
+        table.add_row(*tenant_cells(tenant))
+    return table
+
+
+def _promises(document: Document) -> RenderableType | None:
+    if document.tenancy is None or not document.tenancy.promises:
+        return None
+    table = _table(*PROMISE_COLUMNS, numbers=(1, 2, 3, 4, 5))
+    for promise in document.tenancy.promises:
+        table.add_row(*promise_cells(promise), style="yellow" if promise.note else "")
+    return table
+
+
+def _isolation(document: Document) -> RenderableType | None:
+    if document.tenancy is None:
+        return None
+    columns, rows = isolation_rows(document.tenancy)
+    table = _table(*columns)
+    for row in rows:
+        table.add_row(*map(escape, row))
+    found = [Text(f"HOLE: {line}", style="bold red") for line in holes(document.tenancy)]
+    parts: list[RenderableType] = [table] if rows else []
+    return Group(*parts, *found, isolation_sums(document.tenancy), *map(escape, document.tenancy.notes))
+
+
 def _cost(document: Document) -> RenderableType | None:
     cost = document.cost
     if not cost.lines:
@@ -237,7 +287,8 @@ def _changes(diff: Diff) -> RenderableType:
     lines += [Text.assemble(("~  ", "yellow"), ("policy ", "cyan"), str(change)) for change in diff.policies]
     for change in diff.changes:
         sign, style = CHANGE_SIGNS[change.action]
-        lines.append(Text.assemble((f"{sign:<2} ", style), (change.name, "cyan"), f" {short_type(change.type)}"))
+        stays = ", stays in the cloud" if change.kept else ""
+        lines.append(Text.assemble((f"{sign:<2} ", style), (change.name, "cyan"), f" {short_type(change.type)}{stays}"))
         lines += [Text(f"     {line}") for line in change.lines()]
     return Group(*lines)
 
@@ -255,5 +306,7 @@ def _summary(document: Document, diff: Diff | None) -> Text:
     mandatory = sum(finding.enforcement_level == "mandatory" for finding in document.findings)
     advisory = len(document.findings) - mandatory
     parts.append(f"{mandatory} mandatory and {advisory} advisory findings")
-    style = "bold red" if mandatory else "bold green"
+    if document.tenancy is not None and document.tenancy.holes:
+        parts.append(f"{len(document.tenancy.holes)} holes between tenants")
+    style = "bold red" if document.failed else "bold green"
     return Text(f"{document.environment}: {'; '.join(parts)}", style=style)
