@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from stacks.loading import DIRECTORY, PROJECT, environments, load_environment, read_stack_config
 from stacks.preview.recording import STACK, UNKNOWN
@@ -186,9 +187,19 @@ def test_whole_cycle(stack: str, workspace: Callable[[str], Workspace], oss: dou
     assert not any(oss.settings().values())
     left = {resource.type for resource in work.provider.resources.values()}
     # What lies in a cluster goes with it, without a call of its own; where the cluster stays, it is taken down. File
-    # systems stay, for their data.
-    stays = ("kubernetes:", "alicloud:nas/fileSystem:", "alicloud:nas/recycleBin:")
-    assert all(kind.startswith(stays) for kind in left) if stack != "local" else not left, left
+    # systems stay, for their data, and of tenants what they have stored and the guards of their namespaces.
+    stays = (
+        "kubernetes:",
+        "alicloud:nas/fileSystem:",
+        "alicloud:nas/recycleBin:",
+        "alicloud:log/store",
+        "alicloud:oss/",
+    )
+    kept = ("kubernetes:core/v1:", "kubernetes:networking", "kubernetes:admission")
+    images = "alicloud:cs/registryEnterpriseNamespace:"
+    assert all(kind.startswith((*stays, images) if stack != "local" else kept) for kind in left), left
+    buckets = [r.inputs["bucket"] for r in work.provider.resources.values() if r.type.endswith(":Bucket")]
+    assert all("-research-" in bucket for bucket in buckets), buckets
 
 
 @pytest.mark.parametrize("stack", environments())
@@ -262,6 +273,53 @@ def test_changed_configuration_changes_one_pool(workspace: Callable[[str], Works
     assert _changes(work) == [("update", "data-pool")]
     (step,) = [step for step in work.answer("preview", "--json")["steps"] if step["urn"].endswith("::data-pool")]
     assert step["newState"]["inputs"]["scalingConfig"]["maxSize"] == 5
+
+
+VISION = {
+    "owners": ["ram-user/1"],
+    "engineers": ["ram-user/2"],
+    "costCenter": "cv",
+    "namespaces": {"vision": {"jobs": ["ray"]}},
+    "prefixes": {"images": {"bucket": "raw"}},
+    "buckets": {"scratch": {}},
+}
+
+
+def _set_tenants(work: Workspace, tenants: Mapping[str, Any]) -> None:
+    path = work.root / "stacks" / f"Pulumi.{work.stack}.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content["config"][f"{PROJECT}:tenants"] = tenants
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def test_tenants_come_get_another_name_and_go(workspace: Callable[[str], Workspace]) -> None:
+    """The first only adds, the second replaces nothing, the third leaves data and guards where they are."""
+    work = workspace("dev")
+    work.pulumi("up", "--yes", "--skip-preview")
+    _set_tenants(work, {"vision": VISION})
+    assert {operation for operation, _ in _changes(work)} == {"create"}
+    work.pulumi("up", "--yes", "--skip-preview")
+    before = {resource["id"]: resource["type"] for resource in work.state() if _is_in_cloud(resource)}
+
+    _set_tenants(work, {"sight": {**VISION, "formerly": ["vision"]}})
+    assert {operation for operation, _ in _changes(work)} == {"update"}
+    work.pulumi("up", "--yes", "--skip-preview")
+    assert {resource["id"]: resource["type"] for resource in work.state() if _is_in_cloud(resource)} == before
+
+    _set_tenants(work, {})
+    assert {operation for operation, _ in _changes(work)} == {"delete"}
+    work.pulumi("up", "--yes", "--skip-preview")
+    left = {work.provider.resources[id_].type.rpartition(":")[2] for id_ in before if id_ in work.provider.resources}
+    stated = {resource["id"] for resource in work.state() if _is_in_cloud(resource)}
+    forgotten = {
+        before[id_].rpartition(":")[2] for id_ in before if id_ not in stated and id_ in work.provider.resources
+    }
+    assert forgotten == {
+        *("Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy"),
+        *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
+        *("Bucket", "BucketPublicAccessBlock", "BucketHttpsConfig", "Store", "StoreIndex"),
+    }
+    assert "KubernetesPermission" not in left
 
 
 def test_a_further_zone_replaces_nothing(workspace: Callable[[str], Workspace]) -> None:
