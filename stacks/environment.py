@@ -295,7 +295,12 @@ def settled(environment: Environment, stack: str) -> Environment:
     if users:
         update["job_classes"] = {
             name: args.model_copy(
-                update={"namespaces": [*args.namespaces, *(s for s in users.get(name, ()) if s not in args.namespaces)]}
+                update={
+                    "namespaces": [
+                        *args.namespaces,
+                        *(s for s in sorted(users.get(name, ())) if s not in args.namespaces),
+                    ]
+                }
             )
             for name, args in environment.job_classes.items()
         }
@@ -311,7 +316,7 @@ def settled(environment: Environment, stack: str) -> Environment:
 def _with_requesters(throttling: ThrottlingArgs, tenants: Mapping[str, TenantArgs]) -> ThrottlingArgs:
     """Throttling with the RAM roles of tenants as requesters of the classes that they name."""
     requesters, classes = dict(throttling.requesters), dict(throttling.classes)
-    for name, tenant in tenants.items():
+    for name, tenant in sorted(tenants.items()):
         if tenant.throttling is None or tenant.throttling.traffic_class not in classes:
             continue
         names = tenant_roles(name, tenant)

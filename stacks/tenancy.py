@@ -45,7 +45,7 @@ def surroundings(environment: Environment, stack: str) -> Surroundings:
         domain = (
             f"{registry.instance_name or environment.name(stack)}-registry-vpc.{environment.region}.cr.aliyuncs.com"
         )
-    shared = [f"{domain}/{space}/" for space in registry.namespaces] if registry and domain else []
+    shared = [f"{domain}/{space}/" for space in sorted(registry.namespaces)] if registry and domain else []
     return Surroundings(
         flavor=environment.flavor,
         name=environment.name(stack),

@@ -262,8 +262,11 @@ class TenantArgs(Args):
     stay. `delete`: they go, too, buckets only once they are empty. Apply a change of it before the removal."""
 
     def namespaces_of(self, tenant: str) -> Mapping[str, TenantNamespace]:
-        """Its namespaces by name. tenant: its name."""
-        return self.namespaces or {self.id_of(tenant): TenantNamespace()}
+        """Its namespaces by name, in their order: the engine hands mappings over in another than files have them.
+
+        tenant: its name.
+        """
+        return dict(sorted(self.namespaces.items())) or {self.id_of(tenant): TenantNamespace()}
 
     def id_of(self, tenant: str) -> str:
         """What its names in cloud and cluster are made of. tenant: its name."""

@@ -127,7 +127,7 @@ def permissions(plans: Sequence[TenantPlan]) -> Mapping[str, Sequence[tuple[str,
         for role, people in plan.people.items():
             for person in people:
                 result.setdefault(person, []).extend((namespace.name, role) for namespace in plan.namespaces)
-    return result
+    return {person: sorted(bindings) for person, bindings in result.items()}
 
 
 class Tenant(pulumi.ComponentResource):

@@ -278,10 +278,12 @@ def _quota(args: TenantArgs, share: float) -> dict[str, str]:
     def part(amount: float) -> str:
         return f"{int(amount * share * 1000)}m" if amount * share % 1 else f"{int(amount * share)}"
 
-    gpus = int(sum(promise.most for promise in resources.gpus.values()) * share)
+    gpus = round(sum(promise.most for promise in resources.gpus.values()) * share)
+    mebibytes = int(resources.memory_gib.most * share * 1024)
+    memory = f"{mebibytes}Mi" if mebibytes % 1024 else f"{mebibytes // 1024}Gi"
     return {
         "requests.cpu": part(resources.vcpu.most),
-        "requests.memory": f"{int(resources.memory_gib.most * share * 1024)}Mi",
+        "requests.memory": memory,
         "requests.nvidia.com/gpu": f"{gpus}",
         "requests.aliyun.com/gpu-mem": f"{int(resources.gpu_memory_gib.most * share)}",
         "pods": f"{max(1, int(resources.pods * share))}",
@@ -319,11 +321,11 @@ def network_policy(args: TenantArgs, own: Sequence[str], around: Surroundings) -
     if around.flavor == "ack":
         services = {"cidr": CLOUD_SERVICES, "except": [f"{METADATA_SERVICE}/32"]}
         egress.append({"to": [{"ipBlock": services}], "ports": tcp(443)})
-    egress += [{"to": blocks(rule.cidrs), "ports": tcp(*rule.ports)} for rule in args.egress.values()]
+    egress += [{"to": blocks(rule.cidrs), "ports": tcp(*rule.ports)} for _, rule in sorted(args.egress.items())]
     ingress: list[dict[str, Any]] = [{"from": [spaces(own)]}]
     if around.open_to:
         ingress.append({"from": [spaces(around.open_to)]})
-    ingress += [{"from": blocks(rule.cidrs), "ports": tcp(*rule.ports)} for rule in args.ingress.values()]
+    ingress += [{"from": blocks(rule.cidrs), "ports": tcp(*rule.ports)} for _, rule in sorted(args.ingress.items())]
     return {"podSelector": {}, "policyTypes": ["Ingress", "Egress"], "ingress": ingress, "egress": egress}
 
 
@@ -426,13 +428,13 @@ def _other(group: str, resource: str) -> str:
 def _statements(tenant: str, args: TenantArgs, kind: JobKind, around: Surroundings) -> list[Mapping[str, Any]]:
     """What the RAM role of a kind of job may do, without its key."""
     statements: list[Mapping[str, Any]] = []
-    for entry, own in args.prefixes.items():
+    for entry, own in sorted(args.prefixes.items()):
         bucket = around.buckets[own.bucket]
         statements += identity.object_statements(bucket, prefix_of(tenant, args, entry), write=kind in own.writers)
-    for dataset in args.datasets.values():
+    for _, dataset in sorted(args.datasets.items()):
         statements += identity.object_statements(around.buckets[dataset.bucket], dataset.prefix, write=False)
     identifier = args.id_of(tenant)
-    for role in args.buckets:
+    for role in sorted(args.buckets):
         bucket = around.buckets[own_bucket(identifier, role)]
         statements += identity.object_statements(bucket, "", write=kind != "inference")
     if around.log_project:

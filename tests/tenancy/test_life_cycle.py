@@ -1,10 +1,12 @@
 """Tenants come, change their names and go without anything happening to the others."""
 
+import json
 from typing import Any
 
 import pytest
+import yaml
 
-from stacks.loading import load_environment
+from stacks.loading import StackConfig, load_environment
 from stacks.preview.diff import Diff, compare, summary
 from stacks.preview.document import Document, build
 from stacks.preview.findings import Findings
@@ -152,3 +154,19 @@ def test_an_existing_namespace_is_taken_over() -> None:
 
 def _small() -> dict[str, Any]:
     return {"owners": ["ram-user/1"], "costCenter": "small"}
+
+
+def test_the_order_of_keys_means_nothing() -> None:
+    """The engine hands mappings over sorted, whatever order a file has."""
+
+    def turned(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: turned(item) for key, item in reversed(value.items())}
+        return value
+
+    config = overlaid("prod", {})
+    values = {key: json.dumps(turned(yaml.safe_load(text))) for key, text in config.values.items() if ":tenan" in key}
+    other = StackConfig({**config.values, **values})
+    recorded = [record_environment("prod", c) for c in (config, other)]
+    one, two = ({r.urn: (r.inputs, r.options) for r in recording.resources} for recording in recorded)
+    assert one == two
