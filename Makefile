@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help preview config job pool test check format up destroy bench generate prices lock clean
+.PHONY: help preview config job pool tenant test check format up destroy bench generate prices lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,11 @@ job: $(VENV)/runtime ## Print a job as an environment places it, if it fits: mak
 
 pool: $(VENV)/runtime ## Compare an environment's throttling with the real OSS resource pool, only reading: make pool ENV=prod
 	@$(BIN)/python -m stacks.pool $(ENV)
+
+# OWNER takes several members, JOBS kinds as in ray,notebook; PAGE=1 prints the page for the team alone.
+tenant: $(VENV)/runtime ## Add a tenant, or show what it adds: make tenant ENV=prod NAME=vision OWNER=ram-user/123 COST_CENTER=cv-1
+	@$(BIN)/python -m stacks.tenant $(ENV) $(NAME) $(OWNER:%=--owner %) $(COST_CENTER:%=--cost-center %) \
+		$(JOBS:%=--jobs %) $(PAGE:%=--page)
 
 test: $(VENV)/test ## Run all tests
 	@$(BIN)/python -m pytest

@@ -74,6 +74,19 @@ class PodTemplate:
         """Annotations of the pods."""
         return self.metadata.get("annotations") or {}
 
+    def pod_spec(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The spec of a pod, as far as the template tells: of Spark's pods the image and the priority class.
+
+        manifest: the one that the template stands in.
+        """
+        if not self.spark:
+            return self.spec
+        spec = manifest.get("spec") or {}
+        spec = (spec.get("template") or {}) if "schedule" in spec else spec
+        priority = self.node.get("priorityClassName")
+        containers = [{"name": "spark", "image": str(self.node.get("image") or spec.get("image") or "")}]
+        return {"containers": containers, **({"priorityClassName": priority} if priority else {})}
+
     def check(self) -> None:
         """Raise `UnreadableTemplate` where a part is not of the kind that Kubernetes wants."""
         mappings = {"metadata": self.metadata, "spec": self.spec, "gpu": self.node.get("gpu") or {}}

@@ -1,4 +1,4 @@
-"""`python -m stacks.generate`: JSON Schemas for editors and the reference pages, out of the code."""
+"""`python -m stacks.generate`: JSON Schemas for editors, the reference pages and those of tenants, out of the code."""
 
 import argparse
 import json
@@ -12,11 +12,12 @@ from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
 from policies.rules import RULES
 
 from .environment import Environment
-from .loading import DIRECTORY, PROJECT, environments, read_stack_config
+from .loading import DIRECTORY, PROJECT, environments, load_environment, read_stack_config
 from .preview.diff import Diff
 from .preview.document import Document
 from .preview.recording import record_environment
 from .schema import Schema, described_schema
+from .tenant_page import tenant_page
 
 ROOT = DIRECTORY.parent
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -29,12 +30,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--check", action="store_true", help="write nothing, fail if a file is out of date")
     check: bool = parser.parse_args(arguments).check
-    stale = [path for path, text in files().items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    wanted = files()
+    stale = [path for path, text in wanted.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    gone = sorted(set((ROOT / "docs" / "tenants").glob("*/*.md")) - wanted.keys())
     for path in stale:
         if not check:
-            path.write_text(files()[path], encoding="utf-8")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted[path], encoding="utf-8")
         print(f"{path.relative_to(ROOT)} {'is out of date: run make generate' if check else 'written'}")
-    return int(check and bool(stale))
+    for path in gone:
+        if not check:
+            path.unlink()
+        print(f"{path.relative_to(ROOT)} {'is of no tenant: run make generate' if check else 'deleted'}")
+    return int(check and bool(stale or gone))
 
 
 def files() -> Mapping[Path, str]:
@@ -46,6 +54,17 @@ def files() -> Mapping[Path, str]:
         **{ROOT / "tests" / "graphs" / f"{stack}.txt": graph(stack) for stack in environments()},
         ROOT / "docs" / "environment.md": environment_page(),
         ROOT / "docs" / "policies.md": policies_page(),
+        **tenant_pages(),
+    }
+
+
+def tenant_pages() -> Mapping[Path, str]:
+    """The pages for the teams of all environments."""
+    loaded = {stack: load_environment(stack, read_stack_config(stack)) for stack in environments()}
+    return {
+        ROOT / "docs" / "tenants" / stack / f"{name}.md": tenant_page(environment, stack, name)
+        for stack, environment in loaded.items()
+        for name in environment.tenants
     }
 
 

@@ -1,8 +1,8 @@
 """`python -m stacks.jobs ENV FILE…`: jobs as an environment places them, if they fit.
 
 Reads Kubernetes manifests whose pod templates carry the label `job-class`, checks that each pod fits a rung of its
-class, and prints the manifests with labels, affinities, tolerations and priority class of the class, for `kubectl apply
--f -`. Exit codes: 0, 2 where something does not fit or cannot be read.
+class and that the tenant of its namespace admits it, and prints the manifests with labels, affinities, tolerations and
+priority class of the class, for `kubectl apply -f -`. Exit codes: 0, 2 where something does not fit or cannot be read.
 """
 
 import argparse
@@ -18,9 +18,12 @@ from components.job_classes import Compute, JobClassPlan, plan_job_classes
 from components.job_classes.planning import CLASS_LABEL
 from components.manifests import PodTemplate, UnreadableQuantity, UnreadableTemplate, placed, pod_templates
 from components.node_pools import plan_node_pool
+from components.tenancy import TenantPlan
 
+from .admission import refusals
 from .environment import Environment, compute
 from .loading import InvalidEnvironment, load_environment, read_stack_config
+from .tenancy import tenant_plans
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +39,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InvalidEnvironment, UnreadableManifest) as error:
         print(error, file=sys.stderr)
         return 2
-    problems = [(file, problem) for file, manifests in jobs.items() for problem in job_problems(environment, manifests)]
+    tenants = tenant_plans(environment, options.environment)
+    problems = [
+        (file, problem)
+        for file, manifests in jobs.items()
+        for problem in (*job_problems(environment, manifests), *tenant_problems(environment, tenants, manifests))
+    ]
     if problems:
         print(
             f"{len(problems)} problem{'s' if len(problems) > 1 else ''} with {options.environment}\n", file=sys.stderr
@@ -111,6 +119,29 @@ def job_problems(environment: Environment, manifests: Sequence[Mapping[str, Any]
             environment, template, str((manifest.get("metadata") or {}).get("namespace", ""))
         ):
             yield problem.under(f"{manifest['kind']}/{name} {template.path}".rstrip())
+
+
+def tenant_problems(
+    environment: Environment, tenants: Mapping[str, TenantPlan], manifests: Sequence[Mapping[str, Any]]
+) -> Iterator[Problem]:
+    """What the tenants of the jobs' namespaces refuse; paths start with kind and name."""
+    owners = {space.name: (plan, space) for plan in tenants.values() for space in plan.namespaces}
+    placements = {name: plan.placement for name, plan in plans(environment).items()} if owners else {}
+    for manifest in manifests:
+        metadata = manifest.get("metadata") or {}
+        plan, space = owners.get(str(metadata.get("namespace", "")), (None, None))
+        if plan is None or space is None:
+            continue
+        path = f"{manifest['kind']}/{metadata.get('name', '')}"
+        yield from (Problem(path, None, f"{plan.name}: {why}") for why in refusals(plan.admission, manifest))
+        known = [account.name for account in space.service_accounts]
+        for template in pod_templates(placed(manifest, placements, CLASS_LABEL)):
+            where = f"{path} {template.path}".rstrip()
+            pod = {"apiVersion": "v1", "kind": "Pod", "spec": template.pod_spec(manifest)}
+            yield from (Problem(where, None, f"{plan.name}: {why}") for why in refusals(plan.admission, pod))
+            account = template.spec.get("serviceAccountName") or template.spec.get("serviceAccount")
+            if account and account not in (*known, "default"):
+                yield Problem(f"{where}.serviceAccount", account, one_of(str(account), known, f"one of {space.name}"))
 
 
 def _template_problems(environment: Environment, template: PodTemplate, namespace: str) -> Iterator[Problem]:

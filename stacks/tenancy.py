@@ -5,7 +5,7 @@ from ipaddress import IPv4Network
 
 from components import catalog
 from components.inputs import InvalidInput, Problem
-from components.job_classes import plan_job_classes
+from components.job_classes import plan_job_classes, priority_of
 from components.network import NetworkPlan, plan_network
 from components.node_pools import NodePoolPlan
 from components.platform import plan_systems
@@ -20,6 +20,7 @@ from components.tenancy import (
     promise_rows,
     tenants_problems,
 )
+from components.tenancy.planning import JobClassUse, own_buckets, prefix_of
 from components.throttling.planning import plan_throttling
 
 from .addresses import address_needs
@@ -68,7 +69,9 @@ def surroundings(environment: Environment, stack: str) -> Surroundings:
         registry_domain=domain,
         kubectl_image=environment.scheduling.kubectl_image,
         timezone=environment.cluster.timezone,
-        job_classes=environment.job_classes,
+        job_classes={
+            name: JobClassUse(args.namespaces, priority_of(args)) for name, args in environment.job_classes.items()
+        },
         storage_classes=environment.storage_classes,
         gpu_models=_gpu_models(environment),
         traffic_classes=_traffic_classes(environment, stack),
@@ -128,12 +131,17 @@ def _volume_problems(environment: Environment) -> Iterator[Problem]:
         for index, space in enumerate(args.namespaces):
             reader = spaces.get(space)
             for name, tenant in environment.tenants.items() if reader else ():
-                for entry, own in tenant.prefixes.items():
-                    prefix = own.prefix or f"{tenant.id_of(name)}/"
+                parts = [
+                    (own.bucket, prefix_of(name, tenant, entry), own.readers) for entry, own in tenant.prefixes.items()
+                ]
+                parts += [(bucket, "", ()) for bucket in own_buckets(name, tenant, {})]
+                for bucket, prefix, readers in parts:
                     touches = prefix.startswith(args.prefix) or args.prefix.startswith(prefix)
-                    if own.bucket == args.bucket and touches and reader not in (name, *own.readers):
-                        message = f"belongs to {reader}, and would see {prefix} of {name}, which does not let it"
-                        yield Problem(f"volumes.{volume}.namespaces[{index}]", space, f"{message} ({entry}.readers)")
+                    if bucket == args.bucket and touches and reader not in (name, *readers):
+                        message = (
+                            f"belongs to {reader}, and would see {bucket}/{prefix} of {name}, which does not let it"
+                        )
+                        yield Problem(f"volumes.{volume}.namespaces[{index}]", space, message)
 
 
 def _role_problems(environment: Environment) -> Iterator[Problem]:

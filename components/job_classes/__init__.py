@@ -6,7 +6,7 @@
 from .args import JobClassArgs, OffPeak, PodShape, SchedulingArgs, ServerlessRung
 from .component import JobClasses
 from .fit import Fit
-from .planning import Compute, JobClassPlan, Rung, order_problems, plan_job_classes
+from .planning import Compute, JobClassPlan, Rung, order_problems, plan_job_classes, priority_of
 
 __all__ = [
     "Compute",
@@ -21,4 +21,5 @@ __all__ = [
     "ServerlessRung",
     "order_problems",
     "plan_job_classes",
+    "priority_of",
 ]

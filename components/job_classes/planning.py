@@ -132,6 +132,11 @@ def plan_job_classes(
     return plans
 
 
+def priority_of(args: JobClassArgs) -> Priority:
+    """The scheduling priority of a class's pods."""
+    return args.priority or ("low" if args.colocated else "normal" if args.role == "worker" else "high")
+
+
 def order_problems(plans: Mapping[str, JobClassPlan], compute: Compute) -> list[Problem]:
     """What keeps a cluster from honouring the order of rungs; paths are those of an environment."""
     ordered = {name: plan for name, plan in plans.items() if plan.resource_policy or plan.off_peak_policy}
@@ -286,7 +291,7 @@ def _plan(name: str, args: JobClassArgs, compute: Compute) -> JobClassPlan:
         rejected |= others
     every = [*rungs, *(rung for rung in off_peak if rung not in rungs)]
     resource_policy = _policy(name, args, rungs, compute, forced=len(every) > len(rungs))
-    priority = args.priority or ("low" if args.colocated else "normal" if args.role == "worker" else "high")
+    priority = priority_of(args)
     return JobClassPlan(
         name=name,
         args=args,

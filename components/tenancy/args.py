@@ -213,8 +213,9 @@ class TenantArgs(Args):
     pod_defaults: PodShape = PodShape(vcpu=0.5, memory_gib=1)
     """Requests and limits of containers that state none; without them a serverless pod would get 2 vCPU and 4 GiB."""
 
-    priorities: Sequence[Priority] = ("normal", "low")
-    """Priority classes that its pods may name: `job-<priority>`."""
+    priorities: Sequence[Priority] = ("high", "normal", "low")
+    """Priority classes that its pods may name: `job-<priority>`. Job classes of role `leader` and `service` have `high`
+    unless they say otherwise."""
 
     largest_job: JobLimits = JobLimits()
     """How large one job may be."""

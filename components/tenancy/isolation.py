@@ -50,7 +50,10 @@ POLICY = "alicloud:ram/policy:Policy"
 ATTACHMENT = "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment"
 BUCKET_POLICY = "alicloud:oss/bucketPolicy:BucketPolicy"
 
-HELD = ("requests.cpu", "requests.memory", "requests.nvidia.com/gpu", "pods")
+HELD = (
+    *("requests.cpu", "requests.memory", "pods"),
+    *("requests.nvidia.com/gpu", "requests.aliyun.com/gpu", "requests.aliyun.com/gpu-mem"),
+)
 """What a quota must limit, or a tenant could take what others were promised."""
 
 

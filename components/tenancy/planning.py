@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import identity
+from ..job_classes.args import Priority
 from ..platform import Flavor
 from ..storage import BucketArgs, Grant
 from .args import JobKind, Role, TenantArgs, TenantNamespace
@@ -73,6 +74,14 @@ class PodPrices:
 
 
 @dataclass(frozen=True)
+class JobClassUse:
+    """Where pods of a job class run, and with which priority."""
+
+    namespaces: Collection[str]
+    priority: Priority
+
+
+@dataclass(frozen=True)
 class Surroundings:
     """What tenants share a cluster with, as far as it is known before anything runs.
 
@@ -81,7 +90,7 @@ class Surroundings:
     api_server_cidrs, api_service, dns_cidrs: where the API server and DNS answer; internal_cidrs: networks of pods and
     Services; log_project: "" for no log stores; registry: whether tenants get a namespace in one; registry_domain: ""
     where its name is not known; kubectl_image: for what stops notebooks; timezone: an IANA name. The rest is what
-    tenants may name: job_classes, storage_classes, gpu_models; traffic_classes with the download that each is
+    tenants may name: job_classes by name, storage_classes, gpu_models; traffic_classes with the download that each is
     guaranteed, in Gbit/s; reserved: namespaces of the platform; systems: those that run; prices: by currency.
     """
 
@@ -101,7 +110,7 @@ class Surroundings:
     registry_domain: str = ""
     kubectl_image: str | None = None
     timezone: str = "Asia/Shanghai"
-    job_classes: Collection[str] = ()
+    job_classes: Mapping[str, JobClassUse] = field(default_factory=dict[str, JobClassUse])
     storage_classes: Collection[str] = ()
     gpu_models: Collection[str] = ()
     traffic_classes: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -272,7 +281,11 @@ def _labels(name: str, args: TenantArgs, namespace: TenantNamespace, around: Sur
 
 
 def _quota(args: TenantArgs, share: float) -> dict[str, str]:
-    """Hard limits of one namespace. What a tenant has none of is zero: what a quota does not name is unlimited."""
+    """Hard limits of one namespace. What a tenant has none of is zero: what a quota does not name is unlimited.
+
+    Colocated pods count as pods alone: quotas leave out resources of kubernetes.io, such as kubernetes.io/batch-cpu
+    (kubernetes/kubernetes, pkg/quota/v1/evaluator/core/pods.go).
+    """
     resources = args.resources
 
     def part(amount: float) -> str:
@@ -285,8 +298,10 @@ def _quota(args: TenantArgs, share: float) -> dict[str, str]:
         "requests.cpu": part(resources.vcpu.most),
         "requests.memory": memory,
         "requests.nvidia.com/gpu": f"{gpus}",
+        # The name of whole GPUs where they are chosen by how they are linked.
+        "requests.aliyun.com/gpu": f"{gpus}",
         "requests.aliyun.com/gpu-mem": f"{int(resources.gpu_memory_gib.most * share)}",
-        "pods": f"{max(1, int(resources.pods * share))}",
+        "pods": f"{int(resources.pods * share)}",
         "services.loadbalancers": "0",
         "services.nodeports": "0",
     }

@@ -10,7 +10,11 @@ from ..inputs import Problem, one_of, parse_cidr
 from .args import Promise, TenantArgs
 from .planning import METADATA_SERVICE, Surroundings, own_bucket, plan_tenant, prefix_of, role_name, shares
 
-RESERVED_TENANTS = frozenset({"default", "platform", "root", "system"})
+RESERVED_TENANTS = frozenset(
+    {"default", "platform", "root", "system", "null", "true", "false", "yes", "no", "on", "off"}
+)
+"""Names of the platform's own, and what YAML takes for something else than a name."""
+
 RESERVED_NAMESPACES = re.compile(r"default|kube-.*|ack-.*|arms-.*|istio-.*|.*-system")
 """Namespaces that Kubernetes, ACK and their systems take for themselves."""
 
@@ -24,6 +28,7 @@ def tenants_problems(tenants: Mapping[str, TenantArgs], around: Surroundings) ->
     problems += _shared_names(tenants)
     problems += _parents(tenants)
     problems += _prefixes(tenants)
+    problems += _foreign_buckets(tenants)
     problems += _traffic(tenants, around)
     for name, args in tenants.items():
         if not any(problem.path.partition(".")[0] == name for problem in problems):
@@ -33,11 +38,11 @@ def tenants_problems(tenants: Mapping[str, TenantArgs], around: Surroundings) ->
 
 def _own(name: str, args: TenantArgs, tenants: Mapping[str, TenantArgs], around: Surroundings) -> Iterator[Problem]:
     if name in RESERVED_TENANTS:
-        yield Problem("", name, "is a name of the platform's own; take another")
+        yield Problem("", name, "is a name of the platform's own, or no name in YAML; take another")
     yield from _members(args, around)
     yield from _namespaces(name, args, around)
     yield from _amounts(args, around)
-    yield from _whole_gpus(name, args)
+    yield from _parts_of_namespaces(name, args)
     yield from _connections(args, around)
     yield from (problem.under("notifications") for problem in alarm_problems(args.notifications))
     for role in args.buckets:
@@ -113,6 +118,16 @@ def _namespaces(name: str, args: TenantArgs, around: Surroundings) -> Iterator[P
             if job_class not in around.job_classes:
                 message = one_of(job_class, around.job_classes, "one of jobClasses")
                 yield Problem(f"{path}.jobClasses[{index}]", job_class, message)
+        refused = [
+            job_class
+            for job_class, use in around.job_classes.items()
+            if (space in use.namespaces or job_class in namespace.job_classes) and use.priority not in args.priorities
+        ]
+        if refused:
+            message = (
+                f"refuses pods of the job classes {', '.join(refused)}, which run in {space}; allow their priorities"
+            )
+            yield Problem("priorities", list(args.priorities), message)
         if around.flavor == "upstream":
             continue
         if namespace.jobs and "pod-identity" not in around.systems:
@@ -140,11 +155,14 @@ def _amounts(args: TenantArgs, around: Surroundings) -> Iterator[Problem]:
             yield Problem(f"resources.gpus.{model}", model, message)
 
 
-def _whole_gpus(name: str, args: TenantArgs) -> Iterator[Problem]:
+def _parts_of_namespaces(name: str, args: TenantArgs) -> Iterator[Problem]:
     gpus = sum(promise.most for promise in args.resources.gpus.values())
     for space, share in shares(args.namespaces_of(name)).items():
         if abs(gpus * share - round(gpus * share)) > 1e-6:
             message = f"gives it {gpus * share:g} of {gpus:g} GPUs; give shares that come to whole ones"
+            yield Problem(f"namespaces.{space}.share", round(share * 100, 2), message)
+        if args.resources.pods * share < 1:
+            message = f"leaves it no pod of {args.resources.pods}; raise resources.pods or its share"
             yield Problem(f"namespaces.{space}.share", round(share * 100, 2), message)
 
 
@@ -257,6 +275,18 @@ def _prefixes(tenants: Mapping[str, TenantArgs]) -> Iterator[Problem]:
                 if name not in tenants[other].prefixes[other_entry].readers:
                     message = f"reaches {prefix}, which belongs to {other}; it must name {name} among its readers"
                     yield Problem(f"{name}.datasets.{entry}.prefix", dataset.prefix, message)
+
+
+def _foreign_buckets(tenants: Mapping[str, TenantArgs]) -> Iterator[Problem]:
+    """Buckets of another tenant's own, which it cannot share."""
+    owners = {own_bucket(args.id_of(name), role): name for name, args in tenants.items() for role in args.buckets}
+    for name, args in tenants.items():
+        for key, parts in (("prefixes", args.prefixes), ("datasets", args.datasets)):
+            for entry, part in parts.items():
+                owner = owners.get(part.bucket, name)
+                if owner != name:
+                    message = f"is a bucket of {owner} alone; data for both belong into one of buckets"
+                    yield Problem(f"{name}.{key}.{entry}.bucket", part.bucket, message)
 
 
 def foreign(

@@ -111,11 +111,11 @@ def promise_problems(tenants: Mapping[str, TenantArgs], rows: Sequence[PromiseRo
             if path == row.path and guaranteed
         }
         largest = max(amounts, key=amounts.__getitem__)
-        terms = " + ".join(f"{name} {amount:,g}" for name, amount in amounts.items())
+        terms = " + ".join(f"{name} {amount:,.12g}" for name, amount in amounts.items())
         unit = f" {row.unit}" if row.unit else ""
         message = (
-            f"{terms} = {row.guaranteed:,g}{unit} of {row.resource} are guaranteed, "
-            f"but {row.available.firm:,g} can be relied on ({row.available.source})"
+            f"{terms} = {row.guaranteed:,.12g}{unit} of {row.resource} are guaranteed, "
+            f"but {row.available.firm:,.12g} can be relied on ({row.available.source})"
         )
         yield Problem(f"{largest}.{_where(row.path)}", amounts[largest], message)
 

@@ -23,7 +23,6 @@ from components.volumes import (
     Volumes,
     access_policy,
     exported_path,
-
     volume_names,
     volumes_problems,
 )
