@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import celpy
-from celpy.celtypes import IntType, ListType
+from celpy.adapter import json_to_cel
+from celpy.celtypes import IntType
+from celpy.evaluation import CELEvalError
 
 
 def refusals(policy: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -20,20 +22,20 @@ def refusals(policy: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator
     ):
         return
     known = {
-        "object": celpy.json_to_cel(dict(manifest)),
-        "request": celpy.json_to_cel({"resource": {"group": group, "version": version, "resource": resource}}),
+        "object": json_to_cel(dict(manifest)),
+        "request": json_to_cel({"resource": {"group": group, "version": version, "resource": resource}}),
     }
     environment = celpy.Environment()
     for validation in policy["validations"]:
         program = environment.program(environment.compile(validation["expression"]), functions={"sum": _sum})
         try:
             admitted = bool(program.evaluate(known))
-        except celpy.CELEvalError:
+        except CELEvalError:
             admitted = False
         if not admitted:
             yield str(validation["message"])
 
 
-def _sum(amounts: ListType) -> IntType:
+def _sum(amounts: Any) -> IntType:
     """The sum of a list: part of Kubernetes' CEL, not of CEL itself."""
     return IntType(sum(int(amount) for amount in amounts))

@@ -45,7 +45,6 @@ CLOUD_SECTIONS = (
     "autoscaler",
     "serverless",
     "jobClasses",
-    "scheduling",
     "colocation",
     "encryption",
     "buckets",

@@ -4,7 +4,7 @@ Most sections, such as `network`, `nodePools`, `jobClasses` and `buckets`, are t
 one schema serves both. `loading.load_environment` reads and checks an environment.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
@@ -281,17 +281,40 @@ class Environment(Args):
 
 
 def settled(environment: Environment, stack: str) -> Environment:
-    """An environment with what its tenants bring: without those of other stacks, with their buckets among all buckets,
-    and with their namespaces among those of the job classes that they use."""
-    tenants = {name: args for name, args in environment.tenants.items() if stack in (args.environments or [stack])}
+    """An environment with what its tenants bring.
+
+    Those of other stacks are left out; their buckets are among all buckets, their namespaces among those of the job
+    classes that they use, and their RAM roles among what is throttled.
+    """
+    here = {name: args for name, args in environment.tenants.items() if stack in (args.environments or [stack])}
+    elsewhere = environment.tenants.keys() - here.keys()
+    tenants = {name: _without(elsewhere, args) for name, args in here.items()} if elsewhere else here
+    update: dict[str, Any] = {}
+    if elsewhere:
+        update["tenants"] = tenants
+    # What a section of the cloud would hold cannot come from tenants where there is no cloud.
+    if environment.flavor == "ack":
+        update |= _brought(environment, tenants)
+    return environment.model_copy(update=update)
+
+
+def _without(others: Collection[str], args: TenantArgs) -> TenantArgs:
+    """A tenant that has nothing to do with others, which another stack may have."""
+    prefixes = {
+        name: prefix.model_copy(update={"readers": [reader for reader in prefix.readers if reader not in others]})
+        for name, prefix in args.prefixes.items()
+    }
+    return args.model_copy(update={"prefixes": prefixes, "parent": None if args.parent in others else args.parent})
+
+
+def _brought(environment: Environment, tenants: Mapping[str, TenantArgs]) -> dict[str, Any]:
+    """The sections of an environment that its tenants add to."""
+    update: dict[str, Any] = {}
     users: dict[str, list[str]] = {}
     for name, args in tenants.items():
         for space, namespace in args.namespaces_of(name).items():
-            for job_class in namespace.job_classes:
+            for job_class in dict.fromkeys(namespace.job_classes):
                 users.setdefault(job_class, []).append(space)
-    update: dict[str, Any] = {}
-    if tenants != environment.tenants:
-        update["tenants"] = tenants
     if users:
         update["job_classes"] = {
             name: args.model_copy(
@@ -307,10 +330,10 @@ def settled(environment: Environment, stack: str) -> Environment:
     groups = environment.tenancy.groups
     own = {role: args for name, tenant in tenants.items() for role, args in own_buckets(name, tenant, groups).items()}
     if own:
-        update["buckets"] = {**environment.buckets, **own}
+        update["buckets"] = {**own, **environment.buckets}
     if any(tenant.throttling for tenant in tenants.values()):
         update["throttling"] = _with_requesters(environment.throttling, tenants)
-    return environment.model_copy(update=update)
+    return update
 
 
 def _with_requesters(throttling: ThrottlingArgs, tenants: Mapping[str, TenantArgs]) -> ThrottlingArgs:

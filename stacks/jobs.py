@@ -133,7 +133,9 @@ def tenant_problems(
         if plan is None or space is None:
             continue
         path = f"{manifest['kind']}/{metadata.get('name', '')}"
-        yield from (Problem(path, None, f"{plan.name}: {why}") for why in refusals(plan.admission, manifest))
+        # A pod is a template, too.
+        whole = refusals(plan.admission, manifest) if manifest["kind"] != "Pod" else ()
+        yield from (Problem(path, None, f"{plan.name}: {why}") for why in whole)
         known = [account.name for account in space.service_accounts]
         for template in pod_templates(placed(manifest, placements, CLASS_LABEL)):
             where = f"{path} {template.path}".rstrip()

@@ -133,6 +133,7 @@ def load_environment(stack: str, config: StackConfig) -> Environment:
     problems += [placed(problem) for problem in found if not (incomplete and problem.message == _EXPECTED["missing"])]
     if not incomplete:
         problems += map(placed, _idle_nulls(own.data, below.data, ""))
+    problems += map(placed, _stack_problems(environment, stack))
     environment = settled(environment, stack)
     for problem in () if incomplete else check(environment, stack):
         if not any(_related(problem.path, path) for path in pruned) and not _follows(problem.path, pruned):
@@ -140,6 +141,15 @@ def load_environment(stack: str, config: StackConfig) -> Environment:
     if problems:
         raise InvalidEnvironment(stack, problems)
     return environment
+
+
+def _stack_problems(environment: Environment, stack: str) -> Iterator[Problem]:
+    """Tenants of stacks that there are not: they would exist nowhere."""
+    known = sorted({*environments(), stack})
+    for name, tenant in environment.tenants.items():
+        for index, other in enumerate(tenant.environments):
+            if other not in known:
+                yield Problem(f"tenants.{name}.environments[{index}]", other, one_of(other, known, "an environment"))
 
 
 def _idle_nulls(own: Mapping[str, Any], below: Any, path: str) -> Iterator[Problem]:
@@ -321,7 +331,10 @@ def _path(location: Iterable[str | int]) -> str:
 
 
 def _follows(path: str, pruned: Iterable[str]) -> bool:
-    """Whether a problem of a job class may follow from a bad value of what it is placed on, or of its own."""
+    """Whether a problem of a job class may follow from a bad value of what it is placed on, or of its own; or one of a
+    tenant from another that is left out."""
+    if path.startswith("tenants.") and any(re.fullmatch(r"tenants\.[^.]+", bad) for bad in pruned):
+        return True
     if not path.startswith("jobClasses."):
         return False
     own = ".".join(path.split(".")[:2])

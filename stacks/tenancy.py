@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
 
 from components import catalog
-from components.inputs import InvalidInput, Problem
+from components.inputs import InvalidInput, Problem, parse_cidr
 from components.job_classes import plan_job_classes, priority_of
 from components.network import NetworkPlan, plan_network
 from components.node_pools import NodePoolPlan
@@ -21,10 +21,11 @@ from components.tenancy import (
     tenants_problems,
 )
 from components.tenancy.planning import JobClassUse, own_buckets, prefix_of
+from components.tenancy.problems import WIDEST_NETWORK
 from components.throttling.planning import plan_throttling
 
 from .addresses import address_needs
-from .environment import Environment, compute, kubernetes_version, roles
+from .environment import ACCESS_LOGS, Environment, compute, kubernetes_version, roles, tenant_roles
 
 OWN_KINDS = frozenset({"system", "cache"})
 """Kinds of node pools that are the platform's and take no pods of tenants."""
@@ -51,7 +52,8 @@ def surroundings(environment: Environment, stack: str) -> Surroundings:
         flavor=environment.flavor,
         name=environment.name(stack),
         region=environment.region,
-        buckets=environment.bucket_names(stack) if cloud else {},
+        # The access logs tell of everybody's data.
+        buckets={r: n for r, n in environment.bucket_names(stack).items() if r != ACCESS_LOGS} if cloud else {},
         groups=environment.tenancy.groups,
         images=[
             *([ACK_IMAGES.format(region=environment.region)] if cloud else []),
@@ -67,6 +69,7 @@ def surroundings(environment: Environment, stack: str) -> Surroundings:
         log_project=f"{environment.name(stack)}-logs" if cloud else "",
         registry=registry is not None,
         registry_domain=domain,
+        registry_namespaces=registry.namespaces if registry else (),
         kubectl_image=environment.scheduling.kubectl_image,
         timezone=environment.cluster.timezone,
         job_classes={
@@ -75,7 +78,7 @@ def surroundings(environment: Environment, stack: str) -> Surroundings:
         storage_classes=environment.storage_classes,
         gpu_models=_gpu_models(environment),
         traffic_classes=_traffic_classes(environment, stack),
-        reserved=set(systems.values()),
+        reserved={*systems.values(), *environment.tenancy.open_to},
         systems=set(systems),
         prices=_prices(environment) if cloud else {},
     )
@@ -91,16 +94,56 @@ def tenancy_problems(environment: Environment, stack: str, pools: Mapping[str, N
     """What is wrong with the tenants of an environment. pools: the plans of its node pools."""
     around = surroundings(environment, stack)
     yield from (problem.under("tenants") for problem in tenants_problems(environment.tenants, around))
-    for name, members in environment.tenancy.groups.items():
-        for index, member in enumerate(members):
-            if not member.startswith("ram-"):
-                message = "ACK knows ram-user/<id> and ram-role/<id>; groups do not hold groups"
-                yield Problem(f"tenancy.groups.{name}[{index}]", member, message)
+    yield from _shared_problems(environment)
+    if environment.flavor == "upstream":
+        return
     yield from _volume_problems(environment)
-    if environment.flavor == "ack":
+    yield from _bucket_problems(environment)
+    yield from _role_problems(environment)
+    if _can_be_counted(environment, pools):
         rows = promised(environment, stack, pools)
         yield from (problem.under("tenants") for problem in promise_problems(environment.tenants, rows))
-        yield from _role_problems(environment)
+
+
+def _can_be_counted(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> bool:
+    """Whether what there is can be added up: not where pools, job classes or region are wrong anyway."""
+    if pools.keys() != environment.node_pools.keys() or network_of(environment) is None:
+        return False
+    try:
+        plan_job_classes(environment.job_classes, compute(environment, pools), environment.scheduling)
+    except InvalidInput:
+        return False
+    return True
+
+
+def _shared_problems(environment: Environment) -> Iterator[Problem]:
+    """What is wrong with what all tenants share."""
+    upstream = environment.flavor == "upstream"
+    for name, members in environment.tenancy.groups.items():
+        for index, member in enumerate(members):
+            kind = member.partition("/")[0]
+            if not upstream and not kind.startswith("ram-"):
+                message = (
+                    "groups do not hold groups" if kind == "group" else "ACK knows ram-user/<id> and ram-role/<id>"
+                )
+                yield Problem(f"tenancy.groups.{name}[{index}]", member, message)
+    if not upstream and "api_server_cidrs" in environment.tenancy.model_fields_set:
+        message = "has no effect with flavor: ack, where the API server is in the vSwitches of the nodes; remove it"
+        yield Problem("tenancy.apiServerCidrs", list(environment.tenancy.api_server_cidrs), message)
+    for index, text in enumerate(environment.tenancy.api_server_cidrs):
+        cidr = parse_cidr(text)
+        if cidr is None or cidr.prefixlen < WIDEST_NETWORK:
+            message = f"not an IPv4 CIDR block without host bits, of /{WIDEST_NETWORK} or smaller"
+            yield Problem(f"tenancy.apiServerCidrs[{index}]", text, message)
+
+
+def _bucket_problems(environment: Environment) -> Iterator[Problem]:
+    """Own buckets that have the name of one of the platform's."""
+    for name, tenant in environment.tenants.items():
+        for full, args in own_buckets(name, tenant, environment.tenancy.groups).items():
+            if environment.buckets[full] != args:
+                role = full.removeprefix(f"{tenant.id_of(name)}-")
+                yield Problem(f"tenants.{name}.buckets.{role}", full, "has the name of one of buckets; give it another")
 
 
 NETWORK_POLICIES = 100
@@ -126,25 +169,36 @@ def tenancy_notes(environment: Environment) -> list[str]:
 
 def _volume_problems(environment: Environment) -> Iterator[Problem]:
     """Volumes that show one tenant's part of a bucket to another."""
-    spaces = {s: name for name, tenant in environment.tenants.items() for s in tenant.namespaces_of(name)}
+    spaces: dict[str, str] = {}
+    for name, tenant in environment.tenants.items():
+        for space in tenant.namespaces_of(name):
+            spaces.setdefault(space, name)
     for volume, args in environment.volumes.items():
         for index, space in enumerate(args.namespaces):
             reader = spaces.get(space)
             for name, tenant in environment.tenants.items() if reader else ():
+                readers_may = args.read_only
                 parts = [
-                    (own.bucket, prefix_of(name, tenant, entry), own.readers) for entry, own in tenant.prefixes.items()
+                    (own.bucket, prefix_of(name, tenant, entry), own.readers if readers_may else ())
+                    for entry, own in tenant.prefixes.items()
                 ]
                 parts += [(bucket, "", ()) for bucket in own_buckets(name, tenant, {})]
                 for bucket, prefix, readers in parts:
                     touches = prefix.startswith(args.prefix) or args.prefix.startswith(prefix)
                     if bucket == args.bucket and touches and reader not in (name, *readers):
+                        does = "see" if readers_may else "write"
                         message = (
-                            f"belongs to {reader}, and would see {bucket}/{prefix} of {name}, which does not let it"
+                            f"belongs to {reader}, and would {does} {bucket}/{prefix} of {name}, which does not let it"
                         )
                         yield Problem(f"volumes.{volume}.namespaces[{index}]", space, message)
 
 
 def _role_problems(environment: Environment) -> Iterator[Problem]:
+    accounts = [role for name, tenant in environment.tenants.items() for role in tenant_roles(name, tenant)]
+    for volume, args in environment.volumes.items():
+        if volume in accounts and args.bucket is not None and args.role_name is None:
+            message = "makes the RAM role of a tenant's service account of that name; give the volume another"
+            yield Problem(f"volumes.{volume}", volume, message)
     made = len(roles(environment))
     for key, quota in (
         ("ramRoles", environment.service_quotas.ram_roles),
@@ -195,7 +249,7 @@ def available(environment: Environment, stack: str, pools: Mapping[str, NodePool
     guaranteed = _traffic_classes(environment, stack)
     if guaranteed:
         total = sum(guaranteed.values())
-        found["throttling"] = Available(total, total, f"guarantees of {len(guaranteed)} traffic classes")
+        found["throttling"] = Available(total, total, "guarantees of traffic classes")
     for currency, amount in environment.quotas.monthly_cost.items():
         found[f"budget.{currency}"] = Available(amount, amount, "quotas.monthlyCost")
     return found
@@ -213,13 +267,14 @@ def _gpus(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> dict[s
             counts = [t.gpu.count for t in plan.instance_types if t.gpu]
             if args.gpu.schedule in ("default", "topology"):
                 amounts = whole.setdefault(instance_type.gpu.model or "unnamed", [0.0, 0.0])
-                each = (min(counts), max(counts))
+                low, high = min(counts), max(counts)
             else:
-                amounts, each = shared, (min(counts) * instance_type.gpu.memory_gb,) * 2
-            amounts[0] += firm * each[0]
-            amounts[1] += plan.maximum * each[1]
-    found = {f"gpus.{model}": Available(*amounts, "pools of whole GPUs") for model, amounts in whole.items()}
-    return {**found, "gpuMemoryGib": Available(*shared, "pools of shared GPUs")}
+                amounts = shared
+                low = high = min(counts) * instance_type.gpu.memory_gb
+            amounts[0] += firm * low
+            amounts[1] += plan.maximum * high
+    found = {f"gpus.{model}": Available(firm, most, "pools of whole GPUs") for model, (firm, most) in whole.items()}
+    return {**found, "gpuMemoryGib": Available(shared[0], shared[1], "pools of shared GPUs")}
 
 
 def _serverless(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Mapping[str, tuple[float, float]]:
@@ -254,19 +309,20 @@ def _gpu_models(environment: Environment) -> list[str]:
     return sorted({gpu.model or "unnamed" for gpu in gpus if gpu is not None})
 
 
-def _traffic_classes(environment: Environment, stack: str) -> dict[str, int]:
-    """Gbit/s of download that each traffic class is guaranteed."""
+def _traffic_classes(environment: Environment, stack: str) -> dict[str, int] | None:
+    """Gbit/s of download that each traffic class is guaranteed, as far as it is. None: throttling is off, or wrong."""
     if not environment.throttling.enabled:
-        return {}
+        return None
     try:
         plan = plan_throttling(environment.throttling, environment.bucket_names(stack), roles(environment))
     except InvalidInput:
-        return dict.fromkeys(environment.throttling.classes, 0)
-    return {
+        return None
+    guaranteed = {
         row.name: row.worst.items["download_total"]
         for row in plan.table
         if row.kind == "class" and row.worst is not None
     }
+    return {name: guaranteed.get(name, 0) for name in environment.throttling.classes}
 
 
 def _prices(environment: Environment) -> dict[str, PodPrices]:

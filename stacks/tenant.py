@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path, text = loading.DIRECTORY / f"Pulumi.{stack}.yaml", ""
         before, after = config, config
         if name in environment.tenants:
-            before = _without(config, environment, name)
+            before = _without(config, stack, name)
         else:
             text = with_tenant(path.read_bytes().decode("utf-8"), stack, name, _block(name, options))
             after = StackConfig({**config.values, KEY: json.dumps(_own(text))}, config.secrets)
@@ -163,17 +163,10 @@ def _end(text: str, node: yaml.Node) -> int:
     return at
 
 
-def _without(config: StackConfig, environment: Environment, name: str) -> StackConfig:
-    """The configuration of an environment as if a tenant were one of another's; others no longer refer to it."""
+def _without(config: StackConfig, stack: str, name: str) -> StackConfig:
+    """The configuration of a stack as if a tenant were one of the other stacks."""
     own = json.loads(config.values.get(KEY, "{}"))
-    own.setdefault(name, {})["environments"] = ["elsewhere"]
-    for other, args in environment.tenants.items():
-        for entry, prefix in args.prefixes.items():
-            if name in prefix.readers:
-                changed = own.setdefault(other, {}).setdefault("prefixes", {}).setdefault(entry, {})
-                changed["readers"] = [reader for reader in prefix.readers if reader != name]
-        if args.parent == name:
-            own.get(other, {}).pop("parent", None)
+    own.setdefault(name, {})["environments"] = [other for other in loading.environments() if other != stack]
     return StackConfig({**config.values, KEY: json.dumps(own)}, config.secrets)
 
 

@@ -162,7 +162,7 @@ def _jobs(environment: Environment, stack: str, plan: TenantPlan, around: Surrou
             yield from _table(
                 (f"`{CLASS_LABEL}`", "role", "a pod has", "priority class"),
                 [
-                    (f"`{name}`", job.args.role, job.args.pod.text, _priority(job.priority, priorities))
+                    (f"`{name}`", job.args.role, job.args.pod.text, f"`job-{job.priority}`")
                     for name, job in here.items()
                 ],
             )
@@ -189,12 +189,8 @@ def _jobs(environment: Environment, stack: str, plan: TenantPlan, around: Surrou
             f"- A job ends within {hours} hours: Jobs, RayJobs and PyTorchJobs set `activeDeadlineSeconds` of at most "
             f"{hours * 3600}."
         )
-    yield f"- Pods are held to the pod security level {_code(_levels(plan))}; volumes are claims, not inline `csi`."
-
-
-def _priority(priority: str, allowed: Sequence[str]) -> str:
-    name = f"job-{priority}"
-    return f"`{name}`" + ("" if name in allowed else ", refused here: not among the tenant's `priorities`")
+    yield f"- Pods are held to the pod security level {_code(_levels(plan))}."
+    yield "- Volumes are claims, config maps, secrets or scratch space."
 
 
 def _levels(plan: TenantPlan) -> list[str]:

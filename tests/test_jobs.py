@@ -69,7 +69,11 @@ def _problems(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, env
 POD = """
 kind: Pod
 metadata: {{name: job, namespace: {namespace}, labels: {{job-class: {name}}}}}
-spec: {{containers: [{{name: main, resources: {{requests: {{{requests}}}}}}}]}}
+spec:
+  containers:
+    - name: main
+      image: acme-prod-registry-vpc.cn-hangzhou.cr.aliyuncs.com/platform/job
+      resources: {{requests: {{{requests}}}}}
 """
 
 
@@ -175,3 +179,35 @@ def test_the_items_of_a_list_are_placed(tmp_path: Path, capsys: pytest.CaptureFi
     path.write_text(yaml.safe_dump({"kind": "List", "items": pods}), encoding="utf-8")
     placed = _placed("prod", path, capsys)
     assert [pod["spec"]["priorityClassName"] for pod in placed] == ["job-high", "job-high"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"image": "docker.io/library/python:3.11"}, "pretraining: images must come from"),
+        ({"serviceAccountName": "ray"}, "not one of training; allowed: training"),
+        ({"deadline": 0}, "pretraining: a job must end within 720 hours"),
+        ({"replicas": 17}, "pretraining: a job may have at most 16 worker pods"),
+        ({"volumes": [{"name": "homes", "nfs": {"server": "10.0.0.1", "path": "/"}}]}, "volumes must be one of"),
+    ],
+    ids=["image", "service account", "deadline", "size", "volume"],
+)
+def test_what_a_tenant_refuses_is_refused_before(
+    changes: dict[str, Any], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = yaml.safe_load((ROOT / "examples" / "pytorch-training.yaml").read_text(encoding="utf-8"))
+    worker = job["spec"]["pytorchReplicaSpecs"]["Worker"]
+    spec = worker["template"]["spec"]
+    if "image" in changes:
+        spec["containers"][0]["image"] = changes["image"]
+    if "deadline" in changes:
+        del job["spec"]["runPolicy"]
+    if "replicas" in changes:
+        worker["replicas"] = changes["replicas"]
+    spec |= {key: value for key, value in changes.items() if key in ("serviceAccountName", "volumes")}
+    path = tmp_path / "job.yaml"
+    path.write_text(yaml.safe_dump(job), encoding="utf-8")
+    assert jobs.main(["prod", str(path)]) == 2
+    report = capsys.readouterr().err
+    assert "1 problem with prod" in report
+    assert expected in report

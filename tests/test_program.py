@@ -155,4 +155,4 @@ def test_without_a_pool_there_is_a_platform_all_the_same(recordings: Mapping[str
 def test_volumes_wait_for_their_namespaces(recordings: Mapping[str, Recording]) -> None:
     resources = {resource.name: resource for resource in recordings["prod"].resources}
     # Children wait for their component, and that waits for its dependencies.
-    assert resources["job-classes-training"].urn in resources["volumes"].dependencies
+    assert resources["tenant-pretraining-training"].urn in resources["volumes"].dependencies

@@ -308,10 +308,9 @@ def test_a_page_names_what_the_team_has_and_nothing_else() -> None:
     assert "access_token" not in pages["inference"]
 
 
-def test_a_page_says_what_is_refused_and_what_removal_deletes() -> None:
-    low = environment("prod", tenants={"inference": {"priorities": ["low"], "removal": "delete", "budget": None}})
+def test_a_page_says_what_removal_deletes() -> None:
+    low = environment("prod", tenants={"inference": {"removal": "delete", "budget": None}})
     page = tenant_page(low, "prod", "inference")
-    assert "`job-high`, refused here" in page
     assert "are deleted" in page
     assert "There is no budget" in page
 

@@ -120,7 +120,7 @@ class TenantPrefix(Args):
     """Role of a bucket under `buckets`."""
 
     prefix: Prefix | None = None
-    """The part. None: `<tenant>/`."""
+    """Letters, digits and _.=+- between slashes, such as `team/data/`. None: `<tenant>/`."""
 
     writers: Sequence[JobKind] = ("ray", "spark", "training", "notebook", "workflow")
     """Kinds of the tenant's jobs that write it; its others read it."""
@@ -136,7 +136,7 @@ class TenantDataset(Args):
     """Role of a bucket under `buckets`."""
 
     prefix: Prefix
-    """The part of it."""
+    """Letters, digits and _.=+- between slashes, such as `team/data/`."""
 
 
 class TenantHome(Args):

@@ -188,14 +188,15 @@ class Tenant(pulumi.ComponentResource):
         self._tags = {**(tags or {}), **plan.labels}
         self._kept = args.removal == "keep"
         self.namespaces, self.role_ids = {}, {}
+        self._log_store: alicloud.log.Store | None = None
         if cloud is not None:
             self._cloud(cloud, in_cluster=in_cluster)
         if in_cluster:
             aliases_of = namespace_aliases or {}
             self.namespaces = {n.name: self._namespace(n, aliases_of.get(n.name, ())) for n in plan.namespaces}
             self._admission()
-            if cloud is not None and cloud.log_project is not None and "logs" in around.systems:
-                self._collection(cloud.log_project)
+            if cloud is not None and cloud.log_project is not None and self._log_store and "logs" in around.systems:
+                self._collection(cloud.log_project, self._log_store)
         self.register_outputs({"namespaces": [namespace.name for namespace in plan.namespaces]})
 
     def _options(self, *first: pulumi.Resource, keep: bool = False, **more: Any) -> pulumi.ResourceOptions:
@@ -239,11 +240,16 @@ class Tenant(pulumi.ComponentResource):
         kubernetes.core.v1.LimitRange(
             f"{full}-limits",
             metadata=metadata,
-            spec={"limits": [{"type": "Container", "default": defaults, "default_request": defaults}]},
+            # Without a limit of vCPUs: jobs that state a request alone, such as Spark's, would be above it.
+            spec={
+                "limits": [
+                    {"type": "Container", "default": {"memory": defaults["memory"]}, "default_request": defaults}
+                ]
+            },
             opts=guard,
         )
         kubernetes.networking.v1.NetworkPolicy(
-            f"{full}-network", metadata=metadata, spec=dict(plan.network_policy), opts=guard
+            f"{full}-network", metadata=metadata, spec=_spec(plan.network_policy), opts=guard
         )
         for account in plan.service_accounts:
             self._account(full, account, namespace)
@@ -351,7 +357,7 @@ class Tenant(pulumi.ComponentResource):
         spaces = sorted(namespace.name for namespace in self.plan.namespaces)
         metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {"name": name, "labels": {**MANAGED, **self.plan.labels}}
         policy = kubernetes.admissionregistration.v1.ValidatingAdmissionPolicy(
-            f"{self._name}-admission", metadata=metadata, spec=dict(self.plan.admission), opts=self._options(keep=True)
+            f"{self._name}-admission", metadata=metadata, spec=_spec(self.plan.admission), opts=self._options(keep=True)
         )
         kubernetes.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
             f"{self._name}-admission",
@@ -368,7 +374,7 @@ class Tenant(pulumi.ComponentResource):
             opts=self._options(policy, keep=True),
         )
 
-    def _collection(self, project: pulumi.Input[str]) -> None:
+    def _collection(self, project: pulumi.Input[str], log_store: pulumi.Resource) -> None:
         """What the tenant's pods write to their standard output, into its log store."""
         pattern = "|".join(namespace.name for namespace in self.plan.namespaces)
         source = {"Type": "input_container_stdio", "ContainerFilters": {"K8sNamespaceRegex": f"^({pattern})$"}}
@@ -384,7 +390,7 @@ class Tenant(pulumi.ComponentResource):
                     "flushers": [{"Type": "flusher_sls", "Logstore": self.plan.log_store}],
                 },
             },
-            opts=self._options(self._log_store),
+            opts=self._options(log_store),
         )
 
     def _cloud(self, cloud: CloudResources, *, in_cluster: bool) -> None:
@@ -394,7 +400,7 @@ class Tenant(pulumi.ComponentResource):
             f"{account.namespace}-{account.name}": self._role(account, cloud, child) for account in self.plan.accounts
         }
         if cloud.log_project is not None and self.plan.log_store:
-            self._log_store = alicloud.log.Store(
+            self._log_store = log_store = alicloud.log.Store(
                 f"{self._name}-logs",
                 project_name=cloud.log_project,
                 logstore_name=self.plan.log_store,
@@ -406,7 +412,7 @@ class Tenant(pulumi.ComponentResource):
             alicloud.log.StoreIndex(
                 f"{self._name}-logs",
                 project=cloud.log_project,
-                logstore=self._log_store.logstore_name.apply(lambda name: name or self.plan.log_store),
+                logstore=log_store.logstore_name.apply(lambda name: name or self.plan.log_store),
                 full_text={"case_sensitive": False, "token": " #$^*\r\n\t,;:'\"()[]{}"},
                 opts=kept,
             )
@@ -459,18 +465,16 @@ class Tenant(pulumi.ComponentResource):
 
     def _budget(self, cluster_id: pulumi.Input[str], opts: pulumi.ResourceOptions) -> None:
         args, prefix = self.plan.args, f"tenant-{self.plan.id}"
+        addresses: list[dict[str, Any]] = [
+            *({"email": address} for address in args.notifications.mail),
+            *({"ding_robot_webhook_url": address} for address in args.notifications.dingtalk),
+        ]
         contacts = [
             alicloud.arms.AlertContact(
-                f"{self._name}-contact-{hashlib.sha256(address.encode()).hexdigest()[:8]}",
-                alert_contact_name=f"{prefix}-{hashlib.sha256(address.encode()).hexdigest()[:8]}",
-                **{key: address},
-                opts=opts,
-            )
-            for key, addresses in (
-                ("email", args.notifications.mail),
-                ("ding_robot_webhook_url", args.notifications.dingtalk),
+                f"{self._name}-contact-{key}", alert_contact_name=f"{prefix}-{key}", **address, opts=opts
             )
             for address in addresses
+            for key in (hashlib.sha256(next(iter(address.values())).encode()).hexdigest()[:8],)
         ]
         group = alicloud.arms.AlertContactGroup(
             f"{self._name}-contacts",
@@ -551,6 +555,11 @@ def _late_statements(
             {"Effect": "Allow", "Action": ["cr:PullRepository", "cr:PushRepository"], "Resource": [images]},
         ]
     return statements
+
+
+def _spec(plan: Mapping[str, Any]) -> Any:
+    """A spec as Kubernetes writes it, for which the SDK has types of its own."""
+    return dict(plan)
 
 
 def _without_readers(args: TenantArgs) -> dict[str, Any]:

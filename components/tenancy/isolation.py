@@ -175,7 +175,8 @@ def declared(plans: Mapping[str, TenantPlan]) -> Mapping[tuple[str, str, Kind, s
             own: list[tuple[Kind, str]] = [
                 ("data", own_bucket(plans[other].id, role)) for role in plans[other].args.buckets
             ]
-            for kind, what in (("API", ""), ("quota", ""), *own):
+            both: list[tuple[Kind, str]] = [("API", ""), ("quota", ""), *own]
+            for kind, what in both:
                 shared.setdefault((one, other, kind, what), f"{person} is a member of both")
     return shared
 
@@ -337,7 +338,7 @@ def _takers(text: str, seen: _Seen) -> Collection[str]:
     }
 
 
-def _spaces(statement: ram_policies.Statement, seen: _Seen) -> Collection[str]:
+def _spaces(statement: ram_policies.Statement, seen: _Seen) -> set[str]:
     """The tenants' namespaces whose pods a statement of a trust policy may be about."""
     subjects = statement.conditions.get("StringEquals", {}).get("oidc:sub", ())
     exact = [re.fullmatch(r"system:serviceaccount:([a-z0-9-]+):[a-z0-9.-]+", subject) for subject in subjects]

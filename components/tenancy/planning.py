@@ -8,7 +8,7 @@ from .. import identity
 from ..job_classes.args import Priority
 from ..platform import Flavor
 from ..storage import BucketArgs, Grant
-from .args import JobKind, Role, TenantArgs, TenantNamespace
+from .args import JobKind, Promise, Role, TenantArgs, TenantNamespace
 
 TENANT_LABEL = "tenant"
 COST_LABEL = "cost-center"
@@ -28,24 +28,41 @@ METADATA_SERVICE = "100.100.100.200"
 NODE_LOCAL_DNS = "169.254.20.10/32"
 """Address of NodeLocal DNSCache. Source: kubernetes.io/docs/tasks/administer-cluster/nodelocaldns."""
 
+KUBEFLOW = {
+    "pytorch": "pytorchReplicaSpecs",
+    "tf": "tfReplicaSpecs",
+    "mpi": "mpiReplicaSpecs",
+    "xgboost": "xgbReplicaSpecs",
+}
+"""Where the jobs of the training operator say how many pods they have. Source: kubeflow/arena @e30882c1, its CRDs."""
+
 JOB_SIZES: Mapping[tuple[str, str], str] = {
     ("batch", "jobs"): "has(object.spec.parallelism) ? object.spec.parallelism : 1",
     ("ray.io", "rayjobs"): (
         "has(object.spec.rayClusterSpec) && has(object.spec.rayClusterSpec.workerGroupSpecs) ? "
-        "object.spec.rayClusterSpec.workerGroupSpecs.map(g, has(g.maxReplicas) ? g.maxReplicas : {none}).sum() : 0"
+        "object.spec.rayClusterSpec.workerGroupSpecs.map(g, (has(g.maxReplicas) ? g.maxReplicas : {none}) "
+        "* (has(g.numOfHosts) ? g.numOfHosts : 1)).sum() : 0"
     ),
     ("ray.io", "rayclusters"): (
         "has(object.spec.workerGroupSpecs) ? "
-        "object.spec.workerGroupSpecs.map(g, has(g.maxReplicas) ? g.maxReplicas : {none}).sum() : 0"
+        "object.spec.workerGroupSpecs.map(g, (has(g.maxReplicas) ? g.maxReplicas : {none}) "
+        "* (has(g.numOfHosts) ? g.numOfHosts : 1)).sum() : 0"
     ),
     ("sparkoperator.k8s.io", "sparkapplications"): (
         "has(object.spec.dynamicAllocation) && object.spec.dynamicAllocation.enabled ? "
         "(has(object.spec.dynamicAllocation.maxExecutors) ? object.spec.dynamicAllocation.maxExecutors : {none}) : "
         "(has(object.spec.executor.instances) ? object.spec.executor.instances : 1)"
     ),
-    ("kubeflow.org", "pytorchjobs"): (
-        "object.spec.pytorchReplicaSpecs.map(r, has(object.spec.pytorchReplicaSpecs[r].replicas) ? "
-        "object.spec.pytorchReplicaSpecs[r].replicas : 1).sum()"
+    **{
+        ("kubeflow.org", f"{kind}jobs"): (
+            f"object.spec.{specs}.map(r, has(object.spec.{specs}[r].replicas) ? object.spec.{specs}[r].replicas : 1)"
+            ".sum() + (has(object.spec.elasticPolicy) && has(object.spec.elasticPolicy.maxReplicas) ? "
+            "object.spec.elasticPolicy.maxReplicas : 0)"
+        )
+        for kind, specs in KUBEFLOW.items()
+    },
+    ("trainer.kubeflow.org", "trainjobs"): (
+        "has(object.spec.trainer) && has(object.spec.trainer.numNodes) ? object.spec.trainer.numNodes : {none}"
     ),
 }
 """How many pods one job has at most, in CEL, by API group and resource; `{none}` stands for no limit of its own."""
@@ -53,9 +70,12 @@ JOB_SIZES: Mapping[tuple[str, str], str] = {
 JOB_DEADLINES: Mapping[tuple[str, str], str] = {
     ("batch", "jobs"): "object.spec",
     ("ray.io", "rayjobs"): "object.spec",
-    ("kubeflow.org", "pytorchjobs"): "object.spec.runPolicy",
+    **{("kubeflow.org", f"{kind}jobs"): "object.spec.runPolicy" for kind in KUBEFLOW},
 }
 """Where `activeDeadlineSeconds` of a job stands, by API group and resource."""
+
+VOLUMES = (*("persistentVolumeClaim", "ephemeral", "configMap", "secret", "emptyDir", "projected", "downwardAPI"),)
+"""Kinds of volumes that pods of tenants may have."""
 
 BUDGET_PERCENT = (50, 80, 100)
 """Parts of a budget at which its alarms go off."""
@@ -89,9 +109,10 @@ class Surroundings:
     on ACK; images: registries allowed for all; open_to: namespaces whose pods may connect to tenants';
     api_server_cidrs, api_service, dns_cidrs: where the API server and DNS answer; internal_cidrs: networks of pods and
     Services; log_project: "" for no log stores; registry: whether tenants get a namespace in one; registry_domain: ""
-    where its name is not known; kubectl_image: for what stops notebooks; timezone: an IANA name. The rest is what
-    tenants may name: job_classes by name, storage_classes, gpu_models; traffic_classes with the download that each is
-    guaranteed, in Gbit/s; reserved: namespaces of the platform; systems: those that run; prices: by currency.
+    where its name is not known; registry_namespaces: those of the platform; kubectl_image: for what stops notebooks;
+    timezone: an IANA name. The rest is what tenants may name: job_classes, storage_classes, gpu_models;
+    traffic_classes with the download that each is guaranteed, in Gbit/s, None where throttling is off; reserved:
+    namespaces of the platform; systems: those that run; prices: by currency.
     """
 
     flavor: Flavor
@@ -108,12 +129,13 @@ class Surroundings:
     log_project: str = ""
     registry: bool = False
     registry_domain: str = ""
+    registry_namespaces: Collection[str] = ()
     kubectl_image: str | None = None
     timezone: str = "Asia/Shanghai"
     job_classes: Mapping[str, JobClassUse] = field(default_factory=dict[str, JobClassUse])
     storage_classes: Collection[str] = ()
     gpu_models: Collection[str] = ()
-    traffic_classes: Mapping[str, int] = field(default_factory=dict[str, int])
+    traffic_classes: Mapping[str, int] | None = None
     reserved: Collection[str] = ()
     systems: Collection[str] = ()
     prices: Mapping[str, PodPrices] = field(default_factory=dict[str, PodPrices])
@@ -289,7 +311,8 @@ def _quota(args: TenantArgs, share: float) -> dict[str, str]:
     resources = args.resources
 
     def part(amount: float) -> str:
-        return f"{int(amount * share * 1000)}m" if amount * share % 1 else f"{int(amount * share)}"
+        thousandths = int(round(amount * share * 1000, 3))
+        return f"{thousandths}m" if thousandths % 1000 else f"{thousandths // 1000}"
 
     gpus = round(sum(promise.most for promise in resources.gpus.values()) * share)
     mebibytes = int(resources.memory_gib.most * share * 1024)
@@ -395,10 +418,12 @@ def admission_policy(args: TenantArgs, images: Sequence[str]) -> dict[str, Any]:
             f"object.spec.priorityClassName in {_listed(priorities)}",
             "message": f"priorityClassName must be one of: {allowed}",
         },
-        # A driver would mount with whatever role such a volume names; claims come from the platform.
+        # Others are mounted by the node, past network and image rules, with whatever role or server they name.
         {
-            "expression": f"{pods} || !has(object.spec.volumes) || object.spec.volumes.all(v, !has(v.csi))",
-            "message": "volumes must be claims, not inline csi",
+            "expression": f"{pods} || !has(object.spec.volumes) || object.spec.volumes.all(v, "
+            + " || ".join(f"has(v.{kind})" for kind in VOLUMES)
+            + ")",
+            "message": f"volumes must be one of: {', '.join(VOLUMES)}",
         },
     ]
     limits = args.largest_job
@@ -407,7 +432,8 @@ def admission_policy(args: TenantArgs, images: Sequence[str]) -> dict[str, Any]:
             validations.append(
                 {
                     "expression": f"{_other(group, resource)} || ({size.format(none=UNBOUNDED)}) <= {limits.pods}",
-                    "message": f"a job may have at most {limits.pods} worker pods, and must say how many it has",
+                    "message": f"a job may have at most {limits.pods} worker pods, and must say so: "
+                    "maxReplicas of Ray's groups, maxExecutors or instances of Spark, replicas, numNodes",
                 }
             )
     if limits.hours is not None:
@@ -431,6 +457,10 @@ def admission_policy(args: TenantArgs, images: Sequence[str]) -> dict[str, Any]:
         )
     return {
         "failurePolicy": "Fail",
+        # What runs when the rules become narrower may still be finished.
+        "matchConditions": [
+            {"name": "new", "expression": "request.operation == 'CREATE' || object.spec != oldObject.spec"}
+        ],
         "matchConstraints": {"resourceRules": rules},
         "validations": validations,
     }
@@ -477,7 +507,35 @@ def budget_expression(plan: TenantPlan, prices: PodPrices, limit: float) -> str:
     hourly = [requested("cpu", prices.vcpu), requested("memory", prices.memory_gib / 2**30)]
     if plan.args.resources.gpus:
         hourly.append(requested("nvidia_com_gpu", prices.gpu))
-    return f"sum_over_time(({' + '.join(hourly)})[30d:1h]) > {limit:g}"
+    return f"sum_over_time(({' + '.join(hourly)})[30d:1h]) > {limit:.12g}"
+
+
+def promises(args: TenantArgs) -> Iterator[tuple[str, Promise]]:
+    """What a tenant is promised, by path below `resources`."""
+    resources = args.resources
+    yield "vcpu", resources.vcpu
+    yield "memoryGib", resources.memory_gib
+    yield "gpuMemoryGib", resources.gpu_memory_gib
+    for model, promise in sorted(resources.gpus.items()):
+        yield f"gpus.{model}", promise
+
+
+def amounts(args: TenantArgs) -> dict[str, Promise]:
+    """All that a tenant is promised, by path: of `resources`, `pods`, `throttling` and `budget.<currency>`."""
+    found = dict(promises(args))
+    found["pods"] = Promise(guaranteed=0, maximum=args.resources.pods)
+    if args.throttling is not None:
+        found["throttling"] = Promise(guaranteed=args.throttling.guaranteed_gbps)
+    return {**found, **{f"budget.{currency}": Promise(guaranteed=part) for currency, part in args.budget.items()}}
+
+
+def amount_path(path: str) -> str:
+    """Where a tenant states the guarantee of an amount."""
+    if path == "throttling":
+        return "throttling.guaranteedGbps"
+    return (
+        path if path.startswith("budget.") else "resources.pods" if path == "pods" else f"resources.{path}.guaranteed"
+    )
 
 
 def tenant_assets(name: str, plan: TenantPlan, around: Surroundings) -> Iterator[tuple[str, str, str]]:

@@ -8,15 +8,28 @@ from .. import identity
 from ..alarms import alarm_problems
 from ..inputs import Problem, one_of, parse_cidr
 from .args import Promise, TenantArgs
-from .planning import METADATA_SERVICE, Surroundings, own_bucket, plan_tenant, prefix_of, role_name, shares
-
-RESERVED_TENANTS = frozenset(
-    {"default", "platform", "root", "system", "null", "true", "false", "yes", "no", "on", "off"}
+from .planning import (
+    METADATA_SERVICE,
+    Surroundings,
+    amount_path,
+    amounts,
+    own_bucket,
+    plan_tenant,
+    prefix_of,
+    promises,
+    role_name,
+    shares,
 )
-"""Names of the platform's own, and what YAML takes for something else than a name."""
+
+RESERVED_TENANTS = frozenset({"default", "platform", "root", "system"})
+NO_NAMES = frozenset({"null", "true", "false", "yes", "no", "on", "off"})
+"""What YAML takes for something else than a name."""
 
 RESERVED_NAMESPACES = re.compile(r"default|kube-.*|ack-.*|arms-.*|istio-.*|.*-system")
 """Namespaces that Kubernetes, ACK and their systems take for themselves."""
+
+OTHER_METADATA_SERVICE = "169.254.169.254"
+"""Where other clouds have it."""
 
 WIDEST_NETWORK = 8
 """Prefix length of the widest network that a tenant may name. Two halves of everything are as wide as everything."""
@@ -38,12 +51,31 @@ def tenants_problems(tenants: Mapping[str, TenantArgs], around: Surroundings) ->
 
 def _own(name: str, args: TenantArgs, tenants: Mapping[str, TenantArgs], around: Surroundings) -> Iterator[Problem]:
     if name in RESERVED_TENANTS:
-        yield Problem("", name, "is a name of the platform's own, or no name in YAML; take another")
+        yield Problem("", name, "is a name of the platform's own; take another")
+    if name in NO_NAMES:
+        yield Problem("", name, "is not a name in every reader of YAML; take another")
     yield from _members(args, around)
     yield from _namespaces(name, args, around)
     yield from _amounts(args, around)
     yield from _parts_of_namespaces(name, args)
     yield from _connections(args, around)
+    yield from _working_hours(name, args, around)
+    yield from _cloud_only(args) if around.flavor == "upstream" else _cloud(name, args, tenants, around)
+
+
+def _working_hours(name: str, args: TenantArgs, around: Surroundings) -> Iterator[Problem]:
+    if args.working_hours is None:
+        return
+    if around.kubectl_image is None:
+        yield Problem("workingHours", None, "needs scheduling.kubectlImage: an image with kubectl stops notebooks")
+    if not any("notebook" in space.jobs for space in args.namespaces_of(name).values()):
+        yield Problem("workingHours", None, "has nothing to stop: no namespace has jobs: [notebook]")
+
+
+def _cloud(name: str, args: TenantArgs, tenants: Mapping[str, TenantArgs], around: Surroundings) -> Iterator[Problem]:
+    """What is wrong with a tenant's part of the cloud."""
+    if args.id_of(name) in around.registry_namespaces:
+        yield Problem("", args.id_of(name), "is a namespace of the registry that all share; take another name")
     yield from (problem.under("notifications") for problem in alarm_problems(args.notifications))
     for role in args.buckets:
         if own_bucket(args.id_of(name), role) not in around.buckets:
@@ -61,23 +93,18 @@ def _own(name: str, args: TenantArgs, tenants: Mapping[str, TenantArgs], around:
     if args.home is not None and args.home.storage_class not in around.storage_classes:
         message = one_of(args.home.storage_class, around.storage_classes, "one of storageClasses")
         yield Problem("home.storageClass", args.home.storage_class, message)
-    if args.throttling is not None and args.throttling.traffic_class not in around.traffic_classes:
-        message = one_of(args.throttling.traffic_class, around.traffic_classes, "one of throttling.classes")
+    classes = around.traffic_classes
+    if args.throttling is not None and classes is not None and args.throttling.traffic_class not in classes:
+        message = one_of(args.throttling.traffic_class, classes, "one of throttling.classes")
         yield Problem("throttling.trafficClass", args.throttling.traffic_class, message)
-    if args.working_hours is not None and around.kubectl_image is None:
-        yield Problem("workingHours", None, "needs scheduling.kubectlImage: an image with kubectl stops notebooks")
-    if args.working_hours is not None and not any("notebook" in s.jobs for s in args.namespaces_of(name).values()):
-        yield Problem("workingHours", None, "has nothing to stop: no namespace has jobs: [notebook]")
     if args.budget and args.notifications.silent:
         yield Problem("budget", dict(args.budget), "tells nobody; name somebody under notifications")
     if args.budget and "prometheus" not in around.systems:
         yield Problem("budget", dict(args.budget), "needs the system prometheus, which measures what pods request")
     for currency, amount in args.budget.items():
-        if around.flavor == "ack" and currency not in around.prices:
+        if currency not in around.prices:
             message = "the price book has no pods of this region in that currency"
             yield Problem(f"budget.{currency}", amount, message)
-    if around.flavor == "upstream":
-        yield from _cloud_only(args)
 
 
 def _cloud_only(args: TenantArgs) -> Iterator[Problem]:
@@ -106,6 +133,9 @@ def _members(args: TenantArgs, around: Surroundings) -> Iterator[Problem]:
                 yield Problem(path, member, "RAM is Alibaba Cloud's; name group/<name> or user/<name> here")
             if member in members[:index]:
                 yield Problem(path, member, "stands twice")
+    groups = [owner.removeprefix("group/") for owner in args.owners if owner.startswith("group/")]
+    if cloud and len(groups) == len(args.owners) and not any(around.groups.get(name) for name in groups):
+        yield Problem("owners", list(args.owners), "are groups without members; somebody must answer for the tenant")
 
 
 def _namespaces(name: str, args: TenantArgs, around: Surroundings) -> Iterator[Problem]:
@@ -114,6 +144,10 @@ def _namespaces(name: str, args: TenantArgs, around: Surroundings) -> Iterator[P
         path = f"namespaces.{space}"
         if space in around.reserved or RESERVED_NAMESPACES.fullmatch(space):
             yield Problem(path, space, "is a namespace of the platform's; take another")
+        for key, entries in (("jobs", namespace.jobs), ("jobClasses", namespace.job_classes)):
+            doubled = sorted({entry for entry in entries if list(entries).count(entry) > 1})
+            if doubled:
+                yield Problem(f"{path}.{key}", list(entries), f"names {', '.join(doubled)} twice")
         for index, job_class in enumerate(namespace.job_classes):
             if job_class not in around.job_classes:
                 message = one_of(job_class, around.job_classes, "one of jobClasses")
@@ -147,7 +181,7 @@ def _namespaces(name: str, args: TenantArgs, around: Surroundings) -> Iterator[P
 def _amounts(args: TenantArgs, around: Surroundings) -> Iterator[Problem]:
     for path, promise in promises(args):
         if promise.most < promise.guaranteed:
-            message = f"below the guarantee of {promise.guaranteed:g}"
+            message = f"below the guarantee of {promise.guaranteed:,.12g}"
             yield Problem(f"resources.{path}.maximum", promise.maximum, message)
     for model in args.resources.gpus:
         if model not in around.gpu_models and around.flavor == "ack":
@@ -159,21 +193,11 @@ def _parts_of_namespaces(name: str, args: TenantArgs) -> Iterator[Problem]:
     gpus = sum(promise.most for promise in args.resources.gpus.values())
     for space, share in shares(args.namespaces_of(name)).items():
         if abs(gpus * share - round(gpus * share)) > 1e-6:
-            message = f"gives it {gpus * share:g} of {gpus:g} GPUs; give shares that come to whole ones"
+            message = f"gives it {gpus * share:.12g} of {gpus:.12g} GPUs, which are whole; other shares or maxima do"
             yield Problem(f"namespaces.{space}.share", round(share * 100, 2), message)
-        if args.resources.pods * share < 1:
+        if 0 < args.resources.pods * share < 1:
             message = f"leaves it no pod of {args.resources.pods}; raise resources.pods or its share"
             yield Problem(f"namespaces.{space}.share", round(share * 100, 2), message)
-
-
-def promises(args: TenantArgs) -> Iterator[tuple[str, Promise]]:
-    """What a tenant is promised, by path below `resources`."""
-    resources = args.resources
-    yield "vcpu", resources.vcpu
-    yield "memoryGib", resources.memory_gib
-    yield "gpuMemoryGib", resources.gpu_memory_gib
-    for model, promise in resources.gpus.items():
-        yield f"gpus.{model}", promise
 
 
 def _connections(args: TenantArgs, around: Surroundings) -> Iterator[Problem]:
@@ -195,7 +219,7 @@ def _cidr_message(text: str, internal: Sequence[IPv4Network]) -> str:
     touched = [str(network) for network in internal if network.overlaps(cidr)]
     if touched:
         return f"reaches into {', '.join(touched)}, where other tenants' pods and Services are"
-    if cidr.overlaps(IPv4Network(METADATA_SERVICE)):
+    if any(cidr.overlaps(IPv4Network(address)) for address in (METADATA_SERVICE, OTHER_METADATA_SERVICE)):
         return "holds the metadata service, which gives away the role of the node"
     return ""
 
@@ -204,14 +228,21 @@ def _shared_names(tenants: Mapping[str, TenantArgs]) -> Iterator[Problem]:
     """Namespaces, and names that two tenants would share."""
     owners: dict[str, str] = {}
     identifiers: dict[str, str] = {}
+    buckets: dict[str, str] = {}
     for name, args in tenants.items():
         identifier = args.id_of(name)
         taken = identifiers.setdefault(identifier, name)
         if taken != name:
-            yield Problem(name, identifier, f"has the names in the cloud that {taken} has; give one of them another")
-        for former in args.formerly:
+            path = f"{name}.formerly[0]" if args.formerly else name
+            yield Problem(path, identifier, f"gives it the names in the cloud that {taken} has; give one another")
+        for index, former in enumerate(args.formerly):
             if former in tenants:
-                yield Problem(f"{name}.formerly", former, "is another tenant's name")
+                whose = "its name now" if former == name else "another tenant's name"
+                yield Problem(f"{name}.formerly[{index}]", former, f"is {whose}")
+        for role in args.buckets:
+            taken = buckets.setdefault(own_bucket(identifier, role), name)
+            if taken != name:
+                yield Problem(f"{name}.buckets.{role}", role, f"has the name of a bucket of {taken}; give it another")
         for space in args.namespaces_of(name):
             owner = owners.setdefault(space, name)
             if owner != name:
@@ -236,19 +267,20 @@ def _parents(tenants: Mapping[str, TenantArgs]) -> Iterator[Problem]:
             continue
         children.setdefault(args.parent, []).append(name)
     for parent, names in children.items():
-        mine = dict(promises(tenants[parent]))
-        theirs = {name: dict(promises(tenants[name])) for name in names}
-        for path in dict.fromkeys(path for amounts in theirs.values() for path in amounts):
+        mine = amounts(tenants[parent])
+        theirs = {name: amounts(tenants[name]) for name in names}
+        for path in dict.fromkeys(path for found in theirs.values() for path in found):
             limit = mine.get(path, Promise())
-            total = sum(amounts[path].guaranteed for amounts in theirs.values() if path in amounts)
+            total = sum(found[path].guaranteed for found in theirs.values() if path in found)
             if total > limit.guaranteed:
-                message = f"less than the {total:g} that its parts {', '.join(names)} are guaranteed"
-                yield Problem(f"{parent}.resources.{path}.guaranteed", limit.guaranteed, message)
+                message = f"less than the {total:,.12g} that its parts {', '.join(names)} are guaranteed"
+                yield Problem(f"{parent}.{amount_path(path)}", limit.guaranteed, message)
             for name in names:
                 most = theirs[name][path].most if path in theirs[name] else 0
                 if most > limit.most:
-                    message = f"over the maximum of its parent {parent}, {limit.most:g}"
-                    yield Problem(f"{name}.resources.{path}.maximum", most, message)
+                    message = f"over the maximum of its parent {parent}, {limit.most:,.12g}"
+                    where = f"resources.{path}.maximum" if path in dict(promises(tenants[name])) else amount_path(path)
+                    yield Problem(f"{name}.{where}", most, message)
 
 
 def _prefixes(tenants: Mapping[str, TenantArgs]) -> Iterator[Problem]:
@@ -304,17 +336,17 @@ def _traffic(tenants: Mapping[str, TenantArgs], around: Surroundings) -> Iterato
     """Parts of traffic classes that come to more than the class is guaranteed."""
     parts: dict[str, dict[str, int]] = {}
     for name, args in tenants.items():
-        if args.throttling is not None:
+        if args.throttling is not None and args.parent not in tenants:
             parts.setdefault(args.throttling.traffic_class, {})[name] = args.throttling.guaranteed_gbps
-    for traffic_class, amounts in parts.items():
-        guaranteed = around.traffic_classes.get(traffic_class)
-        if guaranteed is not None and sum(amounts.values()) > guaranteed:
-            largest = max(amounts, key=amounts.__getitem__)
-            terms = " + ".join(f"{name} {amount}" for name, amount in amounts.items())
+    for traffic_class, members in parts.items():
+        guaranteed = (around.traffic_classes or {}).get(traffic_class)
+        if guaranteed is not None and sum(members.values()) > guaranteed:
+            largest = max(members, key=members.__getitem__)
+            terms = " + ".join(f"{name} {amount}" for name, amount in members.items())
             message = (
-                f"{terms} = {sum(amounts.values())} Gbit/s, but the class {traffic_class} is guaranteed {guaranteed}"
+                f"{terms} = {sum(members.values())} Gbit/s, but the class {traffic_class} is guaranteed {guaranteed}"
             )
-            yield Problem(f"{largest}.throttling.guaranteedGbps", amounts[largest], message)
+            yield Problem(f"{largest}.throttling.guaranteedGbps", members[largest], message)
 
 
 def _policies(name: str, args: TenantArgs, around: Surroundings) -> Iterator[Problem]:

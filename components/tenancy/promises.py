@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ..inputs import Problem
 from .args import TenantArgs
-from .problems import promises
+from .planning import amount_path, amounts
 
 
 @dataclass(frozen=True)
@@ -71,24 +71,14 @@ def promise_rows(tenants: Mapping[str, TenantArgs], available: Mapping[str, Avai
     roots = [args for args in tenants.values() if args.parent not in tenants]
     sums: dict[str, tuple[float, float]] = {}
     for args in roots:
-        for path, guaranteed, maximum in _amounts(args):
+        for path, promise in amounts(args).items():
             before = sums.get(path, (0, 0))
-            sums[path] = (before[0] + guaranteed, before[1] + maximum)
+            sums[path] = (before[0] + promise.guaranteed, before[1] + promise.most)
     return [
         PromiseRow(path, *_named(path), *sums.get(path, (0.0, 0.0)), available[path])
         for path in dict.fromkeys([*available, *sums])
         if path in available and (available[path].most or any(sums.get(path, ())))
     ]
-
-
-def _amounts(args: TenantArgs) -> Iterator[tuple[str, float, float]]:
-    for path, promise in promises(args):
-        yield path, promise.guaranteed, promise.most
-    yield "pods", 0, args.resources.pods
-    if args.throttling is not None:
-        yield "throttling", args.throttling.guaranteed_gbps, args.throttling.guaranteed_gbps
-    for currency, amount in args.budget.items():
-        yield f"budget.{currency}", amount, amount
 
 
 def _named(path: str) -> tuple[str, str]:
@@ -103,24 +93,18 @@ def promise_problems(tenants: Mapping[str, TenantArgs], rows: Sequence[PromiseRo
     for row in rows:
         if row.fits:
             continue
-        amounts = {
-            name: guaranteed
+        parts = {
+            name: amounts(args)[row.path].guaranteed
             for name, args in tenants.items()
-            if args.parent not in tenants
-            for path, guaranteed, _ in _amounts(args)
-            if path == row.path and guaranteed
+            if args.parent not in tenants and row.path in amounts(args)
         }
-        largest = max(amounts, key=amounts.__getitem__)
-        terms = " + ".join(f"{name} {amount:,.12g}" for name, amount in amounts.items())
-        unit = f" {row.unit}" if row.unit else ""
+        parts = {name: part for name, part in parts.items() if part}
+        largest = max(parts, key=parts.__getitem__)
+        terms = " + ".join(f"{name} {part:,.12g}" for name, part in parts.items())
+        total = f" = {row.guaranteed:,.12g}" if len(parts) > 1 else ""
+        what = f"{row.resource} {row.unit}".rstrip()
         message = (
-            f"{terms} = {row.guaranteed:,.12g}{unit} of {row.resource} are guaranteed, "
+            f"{what}: {terms}{total} guaranteed, "
             f"but {row.available.firm:,.12g} can be relied on ({row.available.source})"
         )
-        yield Problem(f"{largest}.{_where(row.path)}", amounts[largest], message)
-
-
-def _where(path: str) -> str:
-    if path == "throttling":
-        return "throttling.guaranteedGbps"
-    return path if path.startswith("budget") else f"resources.{path}.guaranteed"
+        yield Problem(f"{largest}.{amount_path(row.path)}", parts[largest], message)

@@ -25,8 +25,7 @@ from components.node_pools import NodePoolPlan, plan_node_pool
 from components.platform import plan_systems
 from components.tenancy import TenantPlan, assets_of, tenant_isolation
 from components.tenancy import declared as sharing
-from components.tenancy.planning import own_bucket, prefix_of
-from components.tenancy.problems import promises
+from components.tenancy.planning import own_bucket, prefix_of, promises
 from components.throttling.planning import GuaranteeRow, not_protected, plan_throttling, support_request
 from components.throttling.wire import UNLIMITED
 
@@ -589,7 +588,7 @@ def _tenant(plan: TenantPlan) -> DocumentTenant:
             *(f"{dataset.bucket}/{dataset.prefix}" for dataset in args.datasets.values()),
             *(f"{own_bucket(plan.id, role)}/" for role in args.buckets),
         ],
-        budget=args.budget,
+        budget={**args.budget},
         removal=args.removal,
     )
 

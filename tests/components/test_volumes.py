@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from components.file_systems import FileSystemArgs, Mount
+from components.identity import trust_policy
 from components.inputs import InvalidInput
 from components.volumes import (
     CPFS_OPTIONS,
@@ -258,7 +259,7 @@ def test_the_key_reaches_the_role() -> None:
 
 
 def test_trust_is_for_one_cluster_and_one_account() -> None:
-    assert json.loads(trust_policy("arn", "https://issuer"))["Statement"] == [
+    assert json.loads(trust_policy("arn", "https://issuer", OSS_SUBJECT))["Statement"] == [
         {
             "Action": "sts:AssumeRole",
             "Effect": "Allow",

@@ -198,7 +198,7 @@ def test_whole_cycle(stack: str, workspace: Callable[[str], Workspace], oss: dou
     kept = ("kubernetes:core/v1:", "kubernetes:networking", "kubernetes:admission")
     images = "alicloud:cs/registryEnterpriseNamespace:"
     assert all(kind.startswith((*stays, images) if stack != "local" else kept) for kind in left), left
-    buckets = [r.inputs["bucket"] for r in work.provider.resources.values() if r.type.endswith(":Bucket")]
+    buckets = [str(r.inputs["bucket"]) for r in work.provider.resources.values() if r.type.endswith(":Bucket")]
     assert all("-research-" in bucket for bucket in buckets), buckets
 
 

@@ -101,10 +101,6 @@ def _subject(text: str) -> Callable[[dict[str, Any]], None]:
     return changed
 
 
-def _unbound(document: dict[str, Any]) -> None:
-    del document["Statement"][0]["Condition"]
-
-
 def _network_off(resources: list[Resource]) -> None:
     for addon in _inputs(resources, "ManagedKubernetes", "cluster-ack")["addons"]:
         addon["config"] = (addon.get("config") or "").replace('"NetworkPolicy":"true"', '"NetworkPolicy":"false"')
@@ -213,6 +209,17 @@ MADE_HOLES: Mapping[str, tuple[Sequence[Change], set[tuple[str, str, str]]]] = {
             )
         ],
         {("research", "inference", "identity")},
+    ),
+    "a role that any service account may take": (
+        [
+            _document(
+                "tenant-inference-serving-inference",
+                "Role",
+                "assumeRolePolicyDocument",
+                lambda d: d["Statement"][0]["Condition"]["StringEquals"].pop("oidc:sub"),
+            )
+        ],
+        {(source, "inference", "identity") for source in ("research", "data", "pretraining")},
     ),
     "a trust policy that nothing is known of": (
         [

@@ -122,25 +122,25 @@ def test_parts_count_with_their_parent() -> None:
         (
             "vcpu",
             {"vcpu": Promise(guaranteed=41)},
-            "tenants.vision.resources.vcpu.guaranteed = 60.0: vision 60 + speech 41 = 101 of vCPU are guaranteed, "
+            "tenants.vision.resources.vcpu.guaranteed = 60.0: vCPU: vision 60 + speech 41 = 101 guaranteed, "
             "but 100 can be relied on (pools 100)",
         ),
         (
             "memoryGib",
             {"memory_gib": Promise(guaranteed=301)},
-            "tenants.speech.resources.memoryGib.guaranteed = 301.0: vision 100 + speech 301 = 401 GiB of memory are "
+            "tenants.speech.resources.memoryGib.guaranteed = 301.0: memory GiB: vision 100 + speech 301 = 401 "
             "guaranteed, but 400 can be relied on (pools 400)",
         ),
         (
             "gpus.A10",
             {"gpus": {"A10": Promise(guaranteed=3)}},
-            "tenants.speech.resources.gpus.A10.guaranteed = 3.0: vision 2 + speech 3 = 5 of GPUs A10 are guaranteed, "
+            "tenants.speech.resources.gpus.A10.guaranteed = 3.0: GPUs A10: vision 2 + speech 3 = 5 guaranteed, "
             "but 4 can be relied on (pools of whole GPUs)",
         ),
         (
             "gpuMemoryGib",
             {"gpu_memory_gib": Promise(guaranteed=1)},
-            "tenants.speech.resources.gpuMemoryGib.guaranteed = 1.0: speech 1 = 1 GiB of memory of shared GPUs are "
+            "tenants.speech.resources.gpuMemoryGib.guaranteed = 1.0: memory of shared GPUs GiB: speech 1 "
             "guaranteed, but 0 can be relied on (pools of shared GPUs)",
         ),
     ],
@@ -156,12 +156,12 @@ def test_guarantees_that_do_not_fit(path: str, values: dict[str, Any], expected:
     [
         (
             {"budget": {"CNY": 301}},
-            "vision.budget.CNY = 700.0: vision 700 + speech 301 = 1,001 CNY a month of budget are guaranteed, but "
+            "vision.budget.CNY = 700.0: budget CNY a month: vision 700 + speech 301 = 1,001 guaranteed, but "
             "1,000 can be relied on (quotas.monthlyCost)",
         ),
         (
             {"throttling": TenantThrottling(traffic_class="batch", guaranteed_gbps=41)},
-            "speech.throttling.guaranteedGbps = 41: vision 40 + speech 41 = 81 Gbit/s of OSS download are guaranteed, "
+            "speech.throttling.guaranteedGbps = 41.0: OSS download Gbit/s: vision 40 + speech 41 = 81 guaranteed, "
             "but 60 can be relied on (guarantees of 1 traffic classes)",
         ),
     ],
@@ -174,12 +174,12 @@ def test_parts_are_not_among_those_who_are_guaranteed_too_much() -> None:
     part = _resources(vcpu=Promise(guaranteed=90)).model_copy(update={"parent": "vision"})
     tenants = {"part": part, "vision": _resources(vcpu=Promise(guaranteed=110))}
     (text,) = _problems(tenants)
-    assert text.startswith("vision.resources.vcpu.guaranteed = 110.0: vision 110 = 110 of vCPU")
+    assert text.startswith("vision.resources.vcpu.guaranteed = 110.0: vCPU: vision 110 guaranteed")
 
 
 def test_large_amounts_are_written_in_full() -> None:
     (text,) = _problems({"vision": _tenant(budget={"CNY": 1_500_000})})
-    assert "1,500,000 CNY" in text
+    assert "vision 1,500,000 guaranteed" in text
 
 
 PROMISES = st.tuples(st.floats(0, 1000), st.none() | st.floats(0, 1000)).map(
