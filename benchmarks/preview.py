@@ -9,13 +9,14 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from components.inputs import Args
 from stacks.loading import DIRECTORY, PROJECT, StackConfig, read_stack_config
 
 RUNS = 11
 GROWTH = (10, 100, 1000)
+FLEET = (50, 100, 200, 500)
 ROOT = DIRECTORY.parent
 
 FLOOR = """
@@ -96,17 +97,52 @@ def _production_resources() -> list[tuple[str, str, dict[str, object]]]:
 
 
 def growth() -> None:
-    """Time to load, record, judge and price an environment with many pools and buckets."""
+    """Time to load, record, judge and price an environment with many pools and buckets, and with many tenants."""
     gc.disable()  # As the preview does.
-    print("\nGrowth with pools and buckets (half each), one run each, within one process")
-    print(f"  {'pools and buckets':>18} {'resources':>10} {'seconds':>9} {'ms a resource':>14}")
-    for count in GROWTH:
-        seconds, resources = preview_of(count)
-        print(f"  {count:18,} {resources:10,} {seconds:9.2f} {1000 * seconds / resources:14.2f}")
+    for what, counts, values in (("pools and buckets", GROWTH, with_pools), ("tenants", FLEET, with_tenants)):
+        print(f"\nGrowth with {what}, one run each, within one process")
+        print(f"  {what:>18} {'resources':>10} {'seconds':>9} {'ms a resource':>14}")
+        for count in counts:
+            seconds, resources = preview_of(values(count))
+            print(f"  {count:18,} {resources:10,} {seconds:9.2f} {1000 * seconds / resources:14.2f}")
 
 
-def preview_of(count: int) -> tuple[float, int]:
-    """Preview an environment with this many pools and buckets; give the seconds and the number of resources."""
+def with_pools(count: int) -> dict[str, object]:
+    """Sections of an environment with this many pools and buckets, half each."""
+    half = count // 2
+    pool = {"kind": "cpu", "instanceTypes": ["ecs.g8i.2xlarge"], "size": 1, "maxPods": 16}
+    return {
+        "nodePools": {f"pool-{index}": pool for index in range(half)},
+        "buckets": {f"bucket-{index}": {} for index in range(half)},
+        "network": {
+            "cidr": "10.0.0.0/12",
+            "zones": ["cn-hangzhou-h"],
+            "scalePerZone": {"nodes": half + 50, "pods": 50_000},
+        },
+        "serviceQuotas": {"nodePoolsPerCluster": half + 50},
+    }
+
+
+def with_tenants(count: int) -> dict[str, object]:
+    """Sections of an environment with this many tenants, each with a namespace, two kinds of jobs and its data."""
+    return {
+        "tenants": {
+            f"team-{index:03}": {
+                "owners": [f"ram-user/{index + 1}"],
+                "engineers": [f"ram-user/{count + index + 1}"],
+                "costCenter": "fleet",
+                "namespaces": {f"team-{index:03}": {"jobs": ["ray", "spark"]}},
+                "prefixes": {"raw": {"bucket": "raw"}},
+                "resources": {"vcpu": {"maximum": 1}, "memoryGib": {"maximum": 4}, "pods": 4},
+            }
+            for index in range(count)
+        },
+        "serviceQuotas": {"ramRoles": 2 * count + 50, "ramPolicies": 2 * count + 50},
+    }
+
+
+def preview_of(sections: Mapping[str, object]) -> tuple[float, int]:
+    """Preview dev with other sections; give the seconds and the number of resources."""
     from policies.rules import RULES
     from stacks.loading import load_environment
     from stacks.policy_config import policy_config
@@ -114,18 +150,8 @@ def preview_of(count: int) -> tuple[float, int]:
     from stacks.preview.findings import run_policies
     from stacks.preview.recording import record_environment
 
-    half = count // 2
-    pool = {"kind": "cpu", "instanceTypes": ["ecs.g8i.2xlarge"], "size": 1, "maxPods": 16}
     values = dict(read_stack_config("dev").values)
-    values |= {
-        f"{PROJECT}:nodePools": json.dumps({f"pool-{index}": pool for index in range(half)}),
-        f"{PROJECT}:buckets": json.dumps({f"bucket-{index}": {} for index in range(half)}),
-        f"{PROJECT}:network": json.dumps(
-            {"cidr": "10.0.0.0/12", "zones": ["cn-hangzhou-h"], "scalePerZone": {"nodes": half + 50, "pods": 50_000}}
-        ),
-        f"{PROJECT}:quotas": "{}",
-        f"{PROJECT}:serviceQuotas": json.dumps({"nodePoolsPerCluster": half + 50}),
-    }
+    values |= {f"{PROJECT}:{key}": json.dumps(value) for key, value in {"quotas": {}, **sections}.items()}
     config = StackConfig(values)
     start = time.perf_counter()
     environment = load_environment("dev", config)

@@ -1,9 +1,16 @@
-"""The benchmark still measures: more pools and buckets than one cluster has by default."""
+"""The benchmark still measures: more pools, buckets and tenants than one cluster has by default."""
 
-from benchmarks.preview import preview_of
+from collections.abc import Callable
+
+import pytest
+
+from benchmarks.preview import preview_of, with_pools, with_tenants
 
 
-def test_an_environment_beyond_the_default_quotas_can_be_measured() -> None:
-    _, few = preview_of(40)
-    _, many = preview_of(80)
+@pytest.mark.parametrize("sections", [with_pools, with_tenants])
+def test_an_environment_beyond_the_default_quotas_can_be_measured(
+    sections: Callable[[int], dict[str, object]],
+) -> None:
+    _, few = preview_of(sections(40))
+    _, many = preview_of(sections(80))
     assert many - few >= 40
