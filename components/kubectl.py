@@ -12,8 +12,8 @@ def kubectl_job(image: str, service_account: str, arguments: Sequence[str]) -> k
     """
     return {
         "backoff_limit": 6,
-        # Tenants may demand that jobs end.
-        "active_deadline_seconds": 600,
+        # Tenants may demand that jobs end; until then, one that finds no room in a quota is tried again.
+        "active_deadline_seconds": 3300,
         "ttl_seconds_after_finished": 86_400,
         "template": {
             "spec": {

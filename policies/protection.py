@@ -27,7 +27,8 @@ def _deletion_protection(args: ResourceValidationArgs, report: ReportViolation) 
         value = args.props.get("deletionProtection")
         if value not in PROTECTED_VALUES[kind]:
             report("Deletion protection is off. Switch it on; in an environment, set protection: true.", args.urn)
-    elif not args.opts.protect:
+    # A tenant's bucket stays in the cloud when it is removed from the program, which protection would not allow.
+    elif not args.opts.protect and "tenant" not in (args.props.get("tags") or {}):
         report(
             "The resource is not protected. Set the option `protect`; in an environment, set protection: true.",
             args.urn,

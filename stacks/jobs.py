@@ -141,6 +141,10 @@ def tenant_problems(
             where = f"{path} {template.path}".rstrip()
             pod = {"apiVersion": "v1", "kind": "Pod", "spec": template.pod_spec(manifest)}
             yield from (Problem(where, None, f"{plan.name}: {why}") for why in refusals(plan.admission, pod))
+            colocated = environment.job_classes.get(template.labels.get(CLASS_LABEL, ""))
+            if colocated is not None and colocated.colocated and "cpu" not in template.requests:
+                message = "state requests of cpu: 0 and memory: 0, too; else the namespace's defaults are added"
+                yield Problem(f"{where}.resources", sorted(template.requests), message)
             account = template.spec.get("serviceAccountName") or template.spec.get("serviceAccount")
             if account and account not in (*known, "default"):
                 yield Problem(f"{where}.serviceAccount", account, one_of(str(account), known, f"one of {space.name}"))

@@ -416,7 +416,8 @@ def _buckets(
             replica_kms_key_id=keys[region].key_id if region in keys else None,
             retain=owner is not None and owner.removal == "keep",
             tags={**environment.all_tags(stack), **own},
-            opts=opts,
+            # Protection would win over `retain`, and nobody could be removed.
+            opts=opts if owner is None else pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(protect=False)),
         )
 
     access_logs = bucket(ACCESS_LOGS, None) if ACCESS_LOGS in environment.buckets else None

@@ -30,6 +30,9 @@ from .environment import ACCESS_LOGS, Environment, compute, kubernetes_version, 
 OWN_KINDS = frozenset({"system", "cache"})
 """Kinds of node pools that are the platform's and take no pods of tenants."""
 
+WHOLE_GPUS = ("default", "topology")
+"""How pools schedule GPUs that are given away whole."""
+
 ACK_IMAGES = "registry-{region}-vpc.ack.aliyuncs.com/"
 """Where ACK's own images come from. Source: AliyunContainerService/benchmark-for-spark @6cb2181a, setup.md."""
 
@@ -76,6 +79,7 @@ def surroundings(environment: Environment, stack: str) -> Surroundings:
             name: JobClassUse(args.namespaces, priority_of(args)) for name, args in environment.job_classes.items()
         },
         storage_classes=environment.storage_classes,
+        claims=_claims(environment),
         gpu_models=_gpu_models(environment),
         traffic_classes=_traffic_classes(environment, stack),
         reserved={*systems.values(), *environment.tenancy.open_to},
@@ -98,6 +102,7 @@ def tenancy_problems(environment: Environment, stack: str, pools: Mapping[str, N
     if environment.flavor == "upstream":
         return
     yield from _volume_problems(environment)
+    yield from _file_problems(environment)
     yield from _bucket_problems(environment)
     yield from _role_problems(environment)
     if _can_be_counted(environment, pools):
@@ -193,6 +198,41 @@ def _volume_problems(environment: Environment) -> Iterator[Problem]:
                         yield Problem(f"volumes.{volume}.namespaces[{index}]", space, message)
 
 
+def _file_problems(environment: Environment) -> Iterator[Problem]:
+    """Volumes of file systems through which one tenant would see what another writes, or its home directories."""
+    spaces = {s: name for name, tenant in environment.tenants.items() for s in tenant.namespaces_of(name)}
+    homes = [
+        (storage.file_system, storage.path, name)
+        for name, tenant in environment.tenants.items()
+        if tenant.home and (storage := environment.storage_classes.get(tenant.home.storage_class))
+    ]
+    seen: list[tuple[str, str, str, bool]] = []
+    for volume, args in environment.volumes.items():
+        for index, space in enumerate(args.namespaces if args.file_system else ()):
+            tenant, path = spaces.get(space), f"volumes.{volume}.namespaces[{index}]"
+            if tenant is None:
+                continue
+            for file_system, root, owner in homes:
+                if file_system == args.file_system and _overlap(root, args.path):
+                    message = f"belongs to {tenant}, and would see the homes of {owner} in {file_system}{root}"
+                    yield Problem(path, space, message)
+                    break
+            for file_system, root, other, reads in seen:
+                if (file_system, other) == (args.file_system, tenant) or file_system != args.file_system:
+                    continue
+                if _overlap(root, args.path) and not (reads and args.read_only):
+                    message = f"belongs to {tenant}; {other} is there, too, and tenants share files only to read them"
+                    yield Problem(path, space, message)
+                    break
+            seen.append((args.file_system or "", args.path, tenant, args.read_only))
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one directory is the other, or holds it."""
+    first, second = (f"{path.rstrip('/')}/" for path in (one, other))
+    return first.startswith(second) or second.startswith(first)
+
+
 def _role_problems(environment: Environment) -> Iterator[Problem]:
     accounts = [role for name, tenant in environment.tenants.items() for role in tenant_roles(name, tenant)]
     for volume, args in environment.volumes.items():
@@ -261,19 +301,21 @@ def _gpus(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> dict[s
     for name, plan in pools.items():
         args = environment.node_pools[name]
         firm = 0 if args.spot else plan.maximum
-        for instance_type in plan.instance_types[:1]:
-            if instance_type.gpu is None:
-                continue
-            counts = [t.gpu.count for t in plan.instance_types if t.gpu]
-            if args.gpu.schedule in ("default", "topology"):
-                amounts = whole.setdefault(instance_type.gpu.model or "unnamed", [0.0, 0.0])
-                low, high = min(counts), max(counts)
-            else:
-                amounts = shared
-                low = high = min(counts) * instance_type.gpu.memory_gb
-            amounts[0] += firm * low
-            amounts[1] += plan.maximum * high
-    found = {f"gpus.{model}": Available(firm, most, "pools of whole GPUs") for model, (firm, most) in whole.items()}
+        gpus = [instance_type.gpu for instance_type in plan.instance_types]
+        if args.gpu.schedule not in WHOLE_GPUS:
+            sizes = [gpu.count * gpu.memory_gb if gpu else 0 for gpu in gpus]
+            shared[0] += firm * min(sizes, default=0)
+            shared[1] += plan.maximum * max(sizes, default=0)
+            continue
+        for model in {gpu.model for gpu in gpus if gpu}:
+            # A node may be of a type without this model.
+            counts = [gpu.count if gpu and gpu.model == model else 0 for gpu in gpus]
+            amounts = whole.setdefault(model or "unnamed", [0.0, 0.0])
+            amounts[0] += firm * min(counts)
+            amounts[1] += plan.maximum * max(counts)
+    found = {
+        f"gpus.{model}": Available(whole[model][0], whole[model][1], "pools of whole GPUs") for model in sorted(whole)
+    }
     return {**found, "gpuMemoryGib": Available(shared[0], shared[1], "pools of shared GPUs")}
 
 
@@ -333,12 +375,29 @@ def _prices(environment: Environment) -> dict[str, PodPrices]:
     if vcpu is None or memory is None:
         return {}
     known = catalog.instance_types()
-    gpus = [0.0]
-    for name in (name for pool in environment.node_pools.values() for name in pool.instance_types if name in known):
-        gpu, price = known[name].gpu, book.find(name, region)
-        if gpu is not None and price is not None and price.currency == vcpu.currency:
-            gpus.append(price.amount / gpu.count)
-    return {vcpu.currency: PodPrices(vcpu.amount, memory.amount, max(gpus))}
+    gpus: dict[str, float] = {}
+    shared = 0.0
+    for pool in environment.node_pools.values():
+        for name in (name for name in pool.instance_types if name in known):
+            gpu, price = known[name].gpu, book.find(name, region)
+            if gpu is None or price is None or price.currency != vcpu.currency:
+                continue
+            model, each = gpu.model or "unnamed", price.amount / gpu.count
+            if pool.gpu.schedule in WHOLE_GPUS:
+                gpus[model] = max(gpus.get(model, 0), each)
+            else:
+                shared = max(shared, each / gpu.memory_gb)
+    return {vcpu.currency: PodPrices(vcpu.amount, memory.amount, gpus, shared)}
+
+
+def _claims(environment: Environment) -> dict[str, tuple[int, int]]:
+    """How many claims the platform's volumes are in each namespace, and their GiB."""
+    found: dict[str, tuple[int, int]] = {}
+    for args in environment.volumes.values():
+        for space in args.namespaces:
+            count, size = found.get(space, (0, 0))
+            found[space] = (count + 1, size + args.size_gib)
+    return found
 
 
 def _installed(environment: Environment) -> Mapping[str, str]:

@@ -71,6 +71,12 @@ class TenantResources(Args):
     pods: Annotated[int, Field(ge=1)] = 100
     """Pods at the same time, each of which takes an address."""
 
+    storage_gib: Annotated[int, Field(ge=0)] = 200
+    """GiB that its own claims may ask for, besides `home` and the platform's `volumes`."""
+
+    claims: Annotated[int, Field(ge=0)] = 20
+    """Claims of its own at the same time."""
+
 
 class JobLimits(Args):
     """How large one job may be. Held at admission, for the kinds whose manifests say it."""
@@ -211,7 +217,8 @@ class TenantArgs(Args):
     """What its pods may ask for."""
 
     pod_defaults: PodShape = PodShape(vcpu=0.5, memory_gib=1)
-    """Requests and limits of containers that state none; without them a serverless pod would get 2 vCPU and 4 GiB."""
+    """Requests of containers that state none; without them a serverless pod would get 2 vCPU and 4 GiB. There are no
+    default limits: who requests more and states no limit would be above them."""
 
     priorities: Sequence[Priority] = ("high", "normal", "low")
     """Priority classes that its pods may name: `job-<priority>`. Job classes of role `leader` and `service` have `high`

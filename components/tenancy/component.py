@@ -25,11 +25,14 @@ from .planning import (
     plan_tenant,
 )
 from .problems import tenants_problems
-from .roles import JOBS, PEOPLE, Rule, job_role, people_role
+from .roles import JOBS, PEOPLE, STOPPER_RULES, Rule, job_role, people_role
 
 MANAGED = {"app.kubernetes.io/managed-by": "pulumi"}
+OPERATIONS = "tenant-operations"
+"""Namespace of what the platform runs for tenants."""
+
 STOPPER = "notebook-stopper"
-"""Service account and role of what stops notebooks."""
+"""Service account, role and bindings of what stops notebooks."""
 
 PEOPLE_KINDS = {"group": "Group", "user": "User"}
 
@@ -50,9 +53,10 @@ class CloudResources:
 
 
 class TenantRoles(pulumi.ComponentResource):
-    """The ClusterRoles that all tenants' people and jobs are bound to, once in a cluster.
+    """The ClusterRoles that all tenants' people and jobs are bound to, once in a cluster, and a namespace for what the
+    platform runs for them.
 
-    They give nothing by themselves: bindings in a tenant's namespaces do. Needs a Kubernetes provider in `opts`.
+    The roles give nothing by themselves: bindings in a tenant's namespaces do. Needs a Kubernetes provider in `opts`.
     """
 
     def __init__(
@@ -67,10 +71,24 @@ class TenantRoles(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self, deleted_with=deleted_with)
         roles = {people_role(role): rules for role, rules in PEOPLE.items()}
         roles |= {job_role(kind): rules for kind, rules in JOBS.items()}
+        roles[STOPPER] = STOPPER_RULES
         for name, rules in roles.items():
             kubernetes.rbac.v1.ClusterRole(
                 f"{resource_name}-{name}", metadata={"name": name, "labels": MANAGED}, rules=_rules(rules), opts=child
             )
+        namespace = kubernetes.core.v1.Namespace(
+            f"{resource_name}-{OPERATIONS}",
+            metadata={
+                "name": OPERATIONS,
+                "labels": {**MANAGED, "pod-security.kubernetes.io/enforce": "restricted"},
+            },
+            opts=child,
+        )
+        kubernetes.core.v1.ServiceAccount(
+            f"{resource_name}-{STOPPER}",
+            metadata={"name": STOPPER, "namespace": OPERATIONS, "labels": MANAGED},
+            opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[namespace])),
+        )
         self.register_outputs({})
 
 
@@ -240,12 +258,8 @@ class Tenant(pulumi.ComponentResource):
         kubernetes.core.v1.LimitRange(
             f"{full}-limits",
             metadata=metadata,
-            # Without a limit of vCPUs: jobs that state a request alone, such as Spark's, would be above it.
-            spec={
-                "limits": [
-                    {"type": "Container", "default": {"memory": defaults["memory"]}, "default_request": defaults}
-                ]
-            },
+            # Without limits: who states a larger request and no limit would be refused for being above it.
+            spec={"limits": [{"type": "Container", "default_request": defaults}]},
             opts=guard,
         )
         kubernetes.networking.v1.NetworkPolicy(
@@ -317,31 +331,21 @@ class Tenant(pulumi.ComponentResource):
             "namespace": space,
             "labels": {**MANAGED, **self.plan.labels},
         }
-        account = kubernetes.core.v1.ServiceAccount(f"{full}-stopper", metadata=metadata, opts=self._options(namespace))
-        kubernetes.rbac.v1.Role(
-            f"{full}-stopper",
-            metadata=metadata,
-            rules=_rules(
-                [
-                    Rule("apps", ("deployments", "statefulsets"), ("get", "list")),
-                    Rule("apps", ("deployments/scale", "statefulsets/scale"), ("get", "patch", "update")),
-                ]
-            ),
-            opts=self._options(namespace),
-        )
         kubernetes.rbac.v1.RoleBinding(
             f"{full}-stopper",
             metadata=metadata,
-            role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": STOPPER},
-            subjects=[{"kind": "ServiceAccount", "name": STOPPER, "namespace": space}],
+            role_ref=_cluster_role(STOPPER),
+            subjects=[{"kind": "ServiceAccount", "name": STOPPER, "namespace": OPERATIONS}],
             opts=self._options(namespace),
         )
         hour, minute = map(int, end.split(":"))
         selector = ",".join(f"{key}={value}" for key, value in NOTEBOOKS.items())
-        arguments = ["scale", "deployments,statefulsets", f"--selector={selector}", "--replicas=0"]
+        arguments = ["scale", "deployments,statefulsets", f"--namespace={space}", f"--selector={selector}"]
+        arguments.append("--replicas=0")
         kubernetes.batch.v1.CronJob(
             f"{full}-stopper",
-            metadata=metadata,
+            # In a namespace of the platform's: a quota that notebooks fill would leave no room for what stops them.
+            metadata={**metadata, "name": f"stop-{space}"[:52], "namespace": OPERATIONS},
             spec={
                 "schedule": f"{minute} {hour} * * *",
                 "time_zone": self._around.timezone,
@@ -349,7 +353,7 @@ class Tenant(pulumi.ComponentResource):
                 "starting_deadline_seconds": 3600,
                 "job_template": {"spec": kubectl_job(self._around.kubectl_image or "", STOPPER, arguments)},
             },
-            opts=self._options(account),
+            opts=self._options(),
         )
 
     def _admission(self) -> None:

@@ -44,6 +44,8 @@ NAMESPACES = ("kubernetes:core/v1:Namespace", "kubernetes:core/v1:NamespacePatch
 QUOTA = "kubernetes:core/v1:ResourceQuota"
 NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 VOLUME = "kubernetes:core/v1:PersistentVolume"
+CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
+STORAGE_CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
 CLUSTER = "alicloud:cs/managedKubernetes:ManagedKubernetes"
 ROLE = "alicloud:ram/role:Role"
 POLICY = "alicloud:ram/policy:Policy"
@@ -53,6 +55,7 @@ BUCKET_POLICY = "alicloud:oss/bucketPolicy:BucketPolicy"
 HELD = (
     *("requests.cpu", "requests.memory", "pods"),
     *("requests.nvidia.com/gpu", "requests.aliyun.com/gpu", "requests.aliyun.com/gpu-mem"),
+    *("requests.storage", "persistentvolumeclaims"),
 )
 """What a quota must limit, or a tenant could take what others were promised."""
 
@@ -132,15 +135,16 @@ def tenant_isolation(
     takers, identity = _identity_ways(known, seen)
     ways += identity
     ways += _data_ways(known, seen, list(assets), takers, members)
+    ways += _file_ways(known, seen)
     ways += _quota_ways(seen)
     return Isolation(sorted(seen.namespaces), list(dict.fromkeys(ways)))
 
 
-def after_apply() -> dict[str, Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]]]:
+def after_apply() -> dict[str, Callable[[str, Mapping[str, Any]], tuple[str, Mapping[str, Any]]]]:
     """Ids and outputs of the resources that policies and volumes name, as the cloud would give them.
 
     Without them, documents that hold one are unknown in a first preview as a whole, and who may take a role could not
-    be said. By type, from a resource's inputs.
+    be said. By type, from a resource's name and inputs.
     """
     issuer = "https://oidc.example.com/cluster"
     metadata = {
@@ -149,12 +153,13 @@ def after_apply() -> dict[str, Callable[[Mapping[str, Any]], tuple[str, Mapping[
         "rrsaOidcIssuerUrl": issuer,
     }
     return {
-        CLUSTER: lambda inputs: ("", {"rrsaMetadata": metadata}),
-        "alicloud:kms/key:Key": lambda inputs: ("key", {}),
-        "alicloud:cr/registryEnterpriseInstance:RegistryEnterpriseInstance": lambda inputs: ("cri-registry", {}),
-        "alicloud:log/project:Project": lambda inputs: (str(inputs.get("projectName")), {}),
-        "alicloud:oss/bucket:Bucket": lambda inputs: (str(inputs.get("bucket")), {}),
-        ROLE: lambda inputs: (str(inputs.get("roleName")), {}),
+        CLUSTER: lambda name, inputs: ("", {"rrsaMetadata": metadata}),
+        "alicloud:kms/key:Key": lambda name, inputs: ("key", {}),
+        "alicloud:cr/registryEnterpriseInstance:RegistryEnterpriseInstance": lambda name, inputs: ("cri-registry", {}),
+        "alicloud:log/project:Project": lambda name, inputs: (str(inputs.get("projectName")), {}),
+        "alicloud:nas/mountTarget:MountTarget": lambda name, inputs: ("", {"mountTargetDomain": f"{name}.nas"}),
+        "alicloud:oss/bucket:Bucket": lambda name, inputs: (str(inputs.get("bucket")), {}),
+        ROLE: lambda name, inputs: (str(inputs.get("roleName")), {}),
     }
 
 
@@ -388,6 +393,38 @@ def _data_ways(
                 context = {"acs:SecureTransport": "true"}
                 if asset.tenant != tenant and ram_policies.could(everything, asset.action, asset.resource, context):
                     yield Way(tenant, asset.tenant, "data", f"{source} reads {asset.label}", asset.label)
+
+
+def _file_ways(resources: Sequence[Resource], seen: _Seen) -> Iterator[Way]:
+    """Directories of file systems that two tenants see, one of them to write: by volumes, and by claims of classes."""
+    classes: dict[str, str] = {}
+    places: list[tuple[str, str, bool]] = []
+    for resource in resources:
+        if resource.type == STORAGE_CLASS:
+            server = (resource.inputs.get("parameters") or {}).get("server")
+            classes[resource.inputs["metadata"]["name"]] = f"{server}/"
+    for resource in resources:
+        metadata, spec = resource.inputs.get("metadata") or {}, resource.inputs.get("spec") or {}
+        if resource.type == VOLUME and (attributes := (spec.get("csi") or {}).get("volumeAttributes") or {}).get(
+            "server"
+        ):
+            space = (spec.get("claimRef") or {}).get("namespace", "")
+            place = f"{attributes['server']}:{str(attributes.get('path', '/')).rstrip('/')}/"
+            places.append((seen.tenant_of.get(space, PLATFORM), place, not spec["csi"].get("readOnly")))
+        elif resource.type == CLAIM and spec.get("storageClassName") in classes:
+            # Each claim has a directory of its own, somewhere below that of the class.
+            below = f"{classes[spec['storageClassName']]}{metadata.get('namespace')}-{metadata.get('name')}/"
+            places.append((seen.tenant_of.get(metadata.get("namespace", ""), PLATFORM), below, True))
+    places.sort(key=lambda place: place[1])
+    above: list[tuple[str, str, bool]] = []
+    for tenant, place, writes in places:
+        while above and not place.startswith(above[-1][1]):
+            above.pop()
+        for other, outer, also in above:
+            if other != tenant and (writes or also):
+                for source, target in ((tenant, other), (other, tenant)):
+                    yield Way(source, target, "data", f"both see {outer}, and one writes it", outer)
+        above.append((tenant, place, writes))
 
 
 def _grantees(

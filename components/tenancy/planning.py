@@ -74,6 +74,13 @@ JOB_DEADLINES: Mapping[tuple[str, str], str] = {
 }
 """Where `activeDeadlineSeconds` of a job stands, by API group and resource."""
 
+SPARK_KEYS = (
+    *("spark.kubernetes.namespace", "spark.kubernetes.authenticate", "spark.kubernetes.driver.master"),
+    *("spark.master", "spark.submit"),
+)
+"""Beginnings of Spark's settings that would take a job into another namespace, or give it another's identity: the
+operator hands them on behind its own (kubeflow/spark-operator, submission.go)."""
+
 VOLUMES = (*("persistentVolumeClaim", "ephemeral", "configMap", "secret", "emptyDir", "projected", "downwardAPI"),)
 """Kinds of volumes that pods of tenants may have."""
 
@@ -86,11 +93,13 @@ UNBOUNDED = 1_000_000_000
 
 @dataclass(frozen=True)
 class PodPrices:
-    """List prices of what a pod requests, an hour: of a vCPU, of a GiB of memory, of a whole GPU."""
+    """List prices of what a pod requests, an hour: of a vCPU, of a GiB of memory, of a whole GPU by model, and of a GiB
+    of a shared GPU. Those of GPUs are those of their nodes."""
 
     vcpu: float
     memory_gib: float
-    gpu: float
+    gpus: Mapping[str, float] = field(default_factory=dict[str, float])
+    gpu_memory_gib: float = 0
 
 
 @dataclass(frozen=True)
@@ -110,9 +119,10 @@ class Surroundings:
     api_server_cidrs, api_service, dns_cidrs: where the API server and DNS answer; internal_cidrs: networks of pods and
     Services; log_project: "" for no log stores; registry: whether tenants get a namespace in one; registry_domain: ""
     where its name is not known; registry_namespaces: those of the platform; kubectl_image: for what stops notebooks;
-    timezone: an IANA name. The rest is what tenants may name: job_classes, storage_classes, gpu_models;
-    traffic_classes with the download that each is guaranteed, in Gbit/s, None where throttling is off; reserved:
-    namespaces of the platform; systems: those that run; prices: by currency.
+    timezone: an IANA name; claims: how many the platform gives each namespace, and their GiB. The rest is what tenants
+    may name: job_classes, storage_classes, gpu_models; traffic_classes with the download that each is guaranteed, in
+    Gbit/s, None where throttling is off; reserved: namespaces of the platform; systems: those that run; prices: by
+    currency.
     """
 
     flavor: Flavor
@@ -134,6 +144,7 @@ class Surroundings:
     timezone: str = "Asia/Shanghai"
     job_classes: Mapping[str, JobClassUse] = field(default_factory=dict[str, JobClassUse])
     storage_classes: Collection[str] = ()
+    claims: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     gpu_models: Collection[str] = ()
     traffic_classes: Mapping[str, int] | None = None
     reserved: Collection[str] = ()
@@ -221,7 +232,7 @@ def plan_tenant(name: str, args: TenantArgs, around: Surroundings) -> TenantPlan
                 name=space,
                 args=namespace,
                 labels=_labels(name, args, namespace, around),
-                quota=_quota(args, parts[space]),
+                quota=_quota(space, args, parts[space], around),
                 network_policy=network_policy(args, list(spaces), around),
                 service_accounts=[
                     ServiceAccountPlan(
@@ -302,13 +313,15 @@ def _labels(name: str, args: TenantArgs, namespace: TenantNamespace, around: Sur
     return labels
 
 
-def _quota(args: TenantArgs, share: float) -> dict[str, str]:
+def _quota(space: str, args: TenantArgs, share: float, around: Surroundings) -> dict[str, str]:
     """Hard limits of one namespace. What a tenant has none of is zero: what a quota does not name is unlimited.
 
     Colocated pods count as pods alone: quotas leave out resources of kubernetes.io, such as kubernetes.io/batch-cpu
     (kubernetes/kubernetes, pkg/quota/v1/evaluator/core/pods.go).
     """
     resources = args.resources
+    home = args.home.size_gib if args.home is not None else 0
+    given = around.claims.get(space, (0, 0))
 
     def part(amount: float) -> str:
         thousandths = int(round(amount * share * 1000, 3))
@@ -325,6 +338,15 @@ def _quota(args: TenantArgs, share: float) -> dict[str, str]:
         "requests.aliyun.com/gpu": f"{gpus}",
         "requests.aliyun.com/gpu-mem": f"{int(resources.gpu_memory_gib.most * share)}",
         "pods": f"{int(resources.pods * share)}",
+        "requests.storage": f"{int(resources.storage_gib * share) + home + given[1]}Gi",
+        "persistentvolumeclaims": f"{int(resources.claims * share) + bool(home) + given[0]}",
+        # What lies in shared file systems, so that no claim grows beyond what was agreed.
+        **{
+            f"{name}.storageclass.storage.k8s.io/requests.storage": (
+                f"{home}Gi" if args.home is not None and name == args.home.storage_class else "0"
+            )
+            for name in sorted(around.storage_classes)
+        },
         "services.loadbalancers": "0",
         "services.nodeports": "0",
     }
@@ -426,6 +448,26 @@ def admission_policy(args: TenantArgs, images: Sequence[str]) -> dict[str, Any]:
             "message": f"volumes must be one of: {', '.join(VOLUMES)}",
         },
     ]
+    # An address that is none of the cluster's would be taken from everybody else (CVE-2020-8554).
+    rules.append(_created("", "services"))
+    validations.append(
+        {
+            "expression": f"{_other('', 'services')} || !has(object.spec.externalIPs) || "
+            "object.spec.externalIPs.size() == 0",
+            "message": "a Service may not have externalIPs",
+        }
+    )
+    for resource, at in (("sparkapplications", "object.spec"), ("scheduledsparkapplications", "object.spec.template")):
+        rules.append(_created("sparkoperator.k8s.io", resource))
+        keys = " || ".join(f"k.startsWith({_literal(key)})" for key in SPARK_KEYS)
+        validations.append(
+            {
+                "expression": f"{_other('sparkoperator.k8s.io', resource)} || "
+                f"((!has({at}.mode) || {at}.mode == 'cluster') && "
+                f"(!has({at}.sparkConf) || !{at}.sparkConf.exists(k, {keys})))",
+                "message": f"Spark must have mode cluster and no sparkConf of {', '.join(SPARK_KEYS)}",
+            }
+        )
     limits = args.largest_job
     if limits.pods is not None:
         for (group, resource), size in JOB_SIZES.items():
@@ -447,14 +489,8 @@ def admission_policy(args: TenantArgs, images: Sequence[str]) -> dict[str, Any]:
             )
     limited = [*(JOB_SIZES if limits.pods is not None else ()), *(JOB_DEADLINES if limits.hours is not None else ())]
     for group, resource in dict.fromkeys(limited):
-        rules.append(
-            {
-                "apiGroups": [group],
-                "apiVersions": ["*"],
-                "resources": [resource],
-                "operations": ["CREATE", "UPDATE"],
-            }
-        )
+        if resource != "sparkapplications":
+            rules.append(_created(group, resource))
     return {
         "failurePolicy": "Fail",
         # What runs when the rules become narrower may still be finished.
@@ -463,6 +499,16 @@ def admission_policy(args: TenantArgs, images: Sequence[str]) -> dict[str, Any]:
         ],
         "matchConstraints": {"resourceRules": rules},
         "validations": validations,
+    }
+
+
+def _created(group: str, resource: str) -> dict[str, Any]:
+    """The rule by which a policy looks at what is made of one kind."""
+    return {
+        "apiGroups": [group],
+        "apiVersions": ["*"],
+        "resources": [resource],
+        "operations": ["CREATE", "UPDATE"],
     }
 
 
@@ -505,8 +551,13 @@ def budget_expression(plan: TenantPlan, prices: PodPrices, limit: float) -> str:
         return f"(sum({metric} * {running}) * {price:g} or vector(0))"
 
     hourly = [requested("cpu", prices.vcpu), requested("memory", prices.memory_gib / 2**30)]
-    if plan.args.resources.gpus:
-        hourly.append(requested("nvidia_com_gpu", prices.gpu))
+    resources = plan.args.resources
+    dearest = max((prices.gpus.get(model, 0) for model in resources.gpus), default=0)
+    if dearest:
+        # Metrics do not tell the model, so the dearest of the tenant's own counts.
+        hourly += [requested(name, dearest) for name in ("nvidia_com_gpu", "aliyun_com_gpu")]
+    if resources.gpu_memory_gib.most:
+        hourly.append(requested("aliyun_com_gpu_mem", prices.gpu_memory_gib))
     return f"sum_over_time(({' + '.join(hourly)})[30d:1h]) > {limit:.12g}"
 
 

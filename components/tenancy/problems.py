@@ -25,7 +25,7 @@ RESERVED_TENANTS = frozenset({"default", "platform", "root", "system"})
 NO_NAMES = frozenset({"null", "true", "false", "yes", "no", "on", "off"})
 """What YAML takes for something else than a name."""
 
-RESERVED_NAMESPACES = re.compile(r"default|kube-.*|ack-.*|arms-.*|istio-.*|.*-system")
+RESERVED_NAMESPACES = re.compile(r"default|kube-.*|ack-.*|arms-.*|istio-.*|.*-system|tenant-operations")
 """Namespaces that Kubernetes, ACK and their systems take for themselves."""
 
 OTHER_METADATA_SERVICE = "169.254.169.254"

@@ -16,7 +16,6 @@ JOB_RESOURCES: Mapping[str, Sequence[str]] = {
     "trainer.kubeflow.org": ("trainjobs",),
     "argoproj.io": ("workflows", "cronworkflows", "workflowtemplates"),
     "serving.kserve.io": ("inferenceservices",),
-    "data.fluid.io": ("datasets", "jindoruntimes", "dataloads"),
 }
 """Kinds of jobs, by API group. Source: facts on operators, custom resource definitions read in August 2026."""
 
@@ -29,6 +28,8 @@ SERVICE_RESOURCES: Mapping[str, Sequence[str]] = {
 
 SEEN: Mapping[str, Sequence[str]] = {
     **JOB_RESOURCES,
+    # A dataset may take in another namespace's, so they come from the platform.
+    "data.fluid.io": ("datasets", "jindoruntimes", "dataloads"),
     **{group: names for group, names in SERVICE_RESOURCES.items() if group},
     "": (
         *("pods", "pods/log", "events", "services", "configmaps", "persistentvolumeclaims", "serviceaccounts"),
@@ -95,6 +96,13 @@ JOBS: Mapping[JobKind, Sequence[Rule]] = {
 """Rules of the service accounts by kind of job; the others need none. Sources: ray-project/kuberay v1.7.0,
 ray-operator, BuildRole; kubeflow/spark-operator, chart spark-operator-chart, templates of spark; Argo
 Workflows, workflow-rbac."""
+
+
+STOPPER_RULES: Sequence[Rule] = [
+    Rule("apps", ("deployments", "statefulsets"), ("get", "list")),
+    Rule("apps", ("deployments/scale", "statefulsets/scale"), ("get", "patch", "update")),
+]
+"""Rules of what stops notebooks."""
 
 
 def people_role(role: Role) -> str:

@@ -56,6 +56,8 @@ class Change(Args):
     action: Action
     kept: bool = False
     """Whether a removed resource stays in the cloud: Pulumi only forgets it."""
+    exists: bool = False
+    """Whether an added resource has the name in the cluster of one that stays there, so that it cannot be created."""
     properties: Sequence[PropertyChange] = ()
 
     def lines(self) -> Iterator[str]:
@@ -116,12 +118,24 @@ def compare(base: str, before: Base | Document | None, after: Document) -> Diff:
             replaced = any(change.replaces for change in differences[urn])
             changes.append(_change(resource, "replaced" if replaced else "changed", differences[urn]))
     changes += [_change(resource, "removed") for urn, resource in old.items() if urn not in new]
+    staying = {_in_cluster(old[c.urn]) for c in changes if c.kept} - {None}
+    changes = [
+        c.model_copy(update={"exists": c.action == "added" and _in_cluster(new[c.urn]) in staying}) for c in changes
+    ]
     settings: list[PropertyChange] = []
     # A new environment has nothing to compare with, and neither has a base from before documents held settings.
     if before and before.policies.config:
         found = _differences(before.policies.config, after.policies.config, "")
         settings = [PropertyChange(path=path, before=one, after=other) for path, one, other in found]
     return Diff(base=base, changes=changes, policies=settings, cost_before=before.cost.totals if before else {})
+
+
+def _in_cluster(resource: DocumentResource) -> tuple[str, str, str] | None:
+    """Type, namespace and name of a resource in a cluster, None for others."""
+    metadata = resource.inputs.get("metadata")
+    if not isinstance(metadata, Mapping) or not resource.type.startswith("kubernetes:"):
+        return None
+    return resource.type, str(metadata.get("namespace", "")), str(metadata.get("name", ""))
 
 
 def _renamed(

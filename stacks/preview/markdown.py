@@ -51,7 +51,7 @@ def render(document: Document, diff: Diff | None = None) -> str:
             ("", "Resource", "Type", "Properties"),
             [
                 (
-                    f"{c.action}, stays in the cloud" if c.kept else c.action,
+                    c.action + ", stays in the cloud" * c.kept + ", **exists already**" * c.exists,
                     f"`{c.name}`",
                     short_type(c.type),
                     "<br>".join(map(_code, c.lines())),

@@ -84,8 +84,8 @@ class Recording:
     outputs: Mapping[str, Any]
 
 
-Applied = Mapping[str, Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]]]
-"""What the cloud would say of resources by their type: id and outputs, made of their inputs."""
+Applied = Mapping[str, Callable[[str, Mapping[str, Any]], tuple[str, Mapping[str, Any]]]]
+"""What the cloud would say of resources by their type: id and outputs, made of name and inputs."""
 
 AFTER_APPLY = "<<after-apply>>"
 """Marks what stands in for an output: a text that holds it is unknown in a first preview."""
@@ -192,7 +192,7 @@ class _RecordingMonitor(mocks.MockMonitor):
         self.recorded.append(recorded)
         identifier, outputs = "", request.object
         if request.type in self.applied:
-            identifier, known = self.applied[request.type](recorded.applied)
+            identifier, known = self.applied[request.type](request.name, recorded.applied)
             outputs = struct_pb2.Struct()
             outputs.CopyFrom(request.object)
             outputs.update({name: _marked(value) for name, value in known.items()})

@@ -287,7 +287,7 @@ def _changes(diff: Diff) -> RenderableType:
     lines += [Text.assemble(("~  ", "yellow"), ("policy ", "cyan"), str(change)) for change in diff.policies]
     for change in diff.changes:
         sign, style = CHANGE_SIGNS[change.action]
-        stays = ", stays in the cloud" if change.kept else ""
+        stays = ", stays in the cloud" if change.kept else ", EXISTS ALREADY: what stays has its name" * change.exists
         lines.append(Text.assemble((f"{sign:<2} ", style), (change.name, "cyan"), f" {short_type(change.type)}{stays}"))
         lines += [Text(f"     {line}") for line in change.lines()]
     return Group(*lines)

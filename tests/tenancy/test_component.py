@@ -50,7 +50,6 @@ ACCOUNT = "kubernetes:core/v1:ServiceAccount"
 CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 CRON_JOB = "kubernetes:batch/v1:CronJob"
 CLUSTER_ROLE = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole"
-K8S_ROLE = "kubernetes:rbac.authorization.k8s.io/v1:Role"
 BINDING = "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding"
 ADMISSION = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 ADMISSION_BINDING = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding"
@@ -81,7 +80,7 @@ AROUND = Surroundings(
     storage_classes=["homes"],
     gpu_models=["A10"],
     systems=["logs", "pod-identity", "prometheus"],
-    prices={"CNY": PodPrices(0.06, 0.03, 30)},
+    prices={"CNY": PodPrices(0.06, 0.03, {"A10": 30.0})},
 )
 UPSTREAM = Surroundings(
     flavor="upstream",
@@ -186,7 +185,7 @@ def test_kubernetes_knows_every_field() -> None:
     kinds = {resource.inputs["kind"] for resource in builtin}
     assert kinds == {
         *("Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy", "ServiceAccount", "PersistentVolumeClaim"),
-        *("CronJob", "ClusterRole", "Role", "RoleBinding"),
+        *("CronJob", "ClusterRole", "RoleBinding"),
         *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
     }
     for resource in builtin:
@@ -234,16 +233,11 @@ def test_admission_holds_in_the_tenants_namespaces_and_no_others() -> None:
 def test_each_kind_of_job_has_an_account_bound_to_its_role() -> None:
     recording = _tenant()
     accounts = {_metadata(r)["name"]: r for r in _of(recording, ACCOUNT)}
-    assert set(accounts) == {"ray", "workflow", "inference", "notebook", "notebook-stopper"}
+    assert set(accounts) == {"ray", "workflow", "inference", "notebook"}
     for kind, account in accounts.items():
         annotations = _metadata(account).get("annotations") or {}
         space = _metadata(account)["namespace"]
-        expected = (
-            {}
-            if kind == "notebook-stopper"
-            else {"pod-identity.alibabacloud.com/role-name": f"acme-test-{space}-{kind}"}
-        )
-        assert annotations == expected
+        assert annotations == {"pod-identity.alibabacloud.com/role-name": f"acme-test-{space}-{kind}"}
     bindings = {_metadata(r)["name"]: r.inputs for r in _of(recording, BINDING)}
     assert set(bindings) == {"job-ray", "job-workflow", "notebook-stopper"}
     assert bindings["job-ray"]["roleRef"] == {
@@ -280,22 +274,31 @@ def test_notebooks_stop_at_the_end_of_working_hours() -> None:
     (container,) = pod["containers"]
     assert container["image"] == "registry.example.com/kubectl:1"
     selector = "--selector=app.kubernetes.io/component=notebook"
-    assert container["args"] == ["scale", "deployments,statefulsets", selector, "--replicas=0"]
-    # Only where notebooks run, and with nothing but what scaling takes.
-    assert _metadata(job)["namespace"] == _metadata(only(recording, K8S_ROLE))["namespace"] == "lab"
-    rules = only(recording, K8S_ROLE).inputs["rules"]
-    assert [(rule["resources"], rule["verbs"]) for rule in rules] == [
+    assert container["args"] == ["scale", "deployments,statefulsets", "--namespace=lab", selector, "--replicas=0"]
+    # From where no tenant's quota holds, into the one namespace where notebooks run.
+    assert _metadata(job)["namespace"] == "tenant-operations"
+    (binding,) = [r for r in _of(recording, BINDING) if _metadata(r)["name"] == "notebook-stopper"]
+    assert _metadata(binding)["namespace"] == "lab"
+    assert binding.inputs["subjects"] == [
+        {"kind": "ServiceAccount", "name": "notebook-stopper", "namespace": "tenant-operations"}
+    ]
+
+
+def test_what_stops_notebooks_may_scale_and_nothing_else() -> None:
+    recording = recorded(lambda: TenantRoles("roles", opts=_opts()))
+    account, space = only(recording, ACCOUNT), only(recording, NAMESPACE)
+    assert _metadata(account)["namespace"] == _metadata(space)["name"] == "tenant-operations"
+    assert space.urn in account.dependencies
+    assert [(rule["resources"], rule["verbs"]) for rule in _roles()["notebook-stopper"]] == [
         (["deployments", "statefulsets"], ["get", "list"]),
         (["deployments/scale", "statefulsets/scale"], ["get", "patch", "update"]),
     ]
-    account = next(r for r in _of(recording, ACCOUNT) if _metadata(r)["name"] == "notebook-stopper")
-    assert account.urn in job.dependencies
 
 
 def test_without_working_hours_nothing_stops() -> None:
     recording = _tenant(_changed(working_hours=None))
     assert not _of(recording, CRON_JOB)
-    assert not _of(recording, K8S_ROLE)
+    assert "notebook-stopper" not in {_metadata(r)["name"] for r in _of(recording, BINDING)}
 
 
 def test_an_existing_namespace_is_labelled_and_not_made() -> None:
@@ -482,7 +485,7 @@ def test_without_a_budget_nobody_is_told() -> None:
 # What stays and what goes.
 
 GUARDS = {NAMESPACE, QUOTA, LIMITS, NETWORK, ADMISSION, ADMISSION_BINDING, CLAIM, STORE, INDEX, IMAGES}
-ACCESS = {ACCOUNT, BINDING, K8S_ROLE, CRON_JOB, ROLE, POLICY, ATTACHMENT, RULE, PIPELINE}
+ACCESS = {ACCOUNT, BINDING, CRON_JOB, ROLE, POLICY, ATTACHMENT, RULE, PIPELINE}
 
 
 def test_access_ends_with_the_tenant_and_what_guards_its_data_stays() -> None:
@@ -510,7 +513,7 @@ def test_nothing_comes_before_its_namespace() -> None:
     recording = _tenant()
     spaces = {_metadata(r)["name"]: r.urn for r in _of(recording, NAMESPACE)}
     inside = [r for r in _made(recording) if "namespace" in r.inputs.get("metadata", {})]
-    assert {QUOTA, ACCOUNT, BINDING, K8S_ROLE, CLAIM, LIMITS, NETWORK} <= {r.type for r in inside}
+    assert {QUOTA, ACCOUNT, BINDING, CLAIM, LIMITS, NETWORK} <= {r.type for r in inside}
     for resource in inside:
         # The stopper waits for its account, which waits for the namespace.
         if resource.type != CRON_JOB:
@@ -573,7 +576,8 @@ def _roles() -> dict[str, list[dict[str, Any]]]:
 
 def test_roles_are_of_people_and_jobs() -> None:
     roles = _roles()
-    assert set(roles) == {f"tenant-{role}" for role in PEOPLE} | {f"job-{kind}" for kind in JOBS}
+    named = {f"tenant-{role}" for role in PEOPLE} | {f"job-{kind}" for kind in JOBS}
+    assert set(roles) == {*named, "notebook-stopper"}
     assert set(PEOPLE) == {"owner", "engineer", "viewer", "automation"}
 
 

@@ -106,6 +106,11 @@ def _network_off(resources: list[Resource]) -> None:
         addon["config"] = (addon.get("config") or "").replace('"NetworkPolicy":"true"', '"NetworkPolicy":"false"')
 
 
+def _server(resources: list[Resource]) -> str:
+    (found,) = [r.inputs for r in resources if r.type.endswith(":StorageClass")]
+    return found["parameters"]["server"].partition(":")[0]
+
+
 OPEN = [{"namespaceSelector": {}}]
 RESEARCH_POLICY = "tenant-research-notebooks-notebook"
 RESEARCH_ACCOUNT = {"kind": "ServiceAccount", "name": "notebook", "namespace": "notebooks"}
@@ -302,6 +307,31 @@ MADE_HOLES: Mapping[str, tuple[Sequence[Change], set[tuple[str, str, str]]]] = {
             )
         ],
         {("research", "pretraining", "data")},
+    ),
+    "a volume of the file system with the homes": (
+        [
+            lambda rs: rs.append(
+                Resource(
+                    "kubernetes:core/v1:PersistentVolume",
+                    "added",
+                    {
+                        "spec": {
+                            "claimRef": {"namespace": "training", "name": "added"},
+                            "csi": {"volumeAttributes": {"server": _server(rs), "path": "/"}},
+                        }
+                    },
+                )
+            )
+        ],
+        {("research", "pretraining", "data"), ("pretraining", "research", "data")},
+    ),
+    "a quota that forgets storage": (
+        [
+            lambda rs: _inputs(rs, "ResourceQuota", "tenant-research-notebooks-quota")["spec"]["hard"].pop(
+                "requests.storage"
+            )
+        ],
+        {("research", "*", "quota")},
     ),
     "no quota": (
         [_without("ResourceQuota", "tenant-research-notebooks-quota")],

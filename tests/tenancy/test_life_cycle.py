@@ -98,6 +98,21 @@ def test_removal_ends_access_and_keeps_data(prod: tuple[Document, Recording]) ->
     assert gone >= {"KubernetesPermission", "Role", "Policy", "RolePolicyAttachment", "ServiceAccount", "RoleBinding"}
     assert not kept & gone
     assert "which stay in the cloud" in summary(diff)
+    buckets = [r for r in before.resources if r.name == "vision-scratch-bucket"]
+    # Protection would win over retaining, and the engine would refuse.
+    assert [bucket.options.get("protect", False) for bucket in buckets] == [False]
+
+
+def test_what_would_be_made_anew_beside_what_stays_is_named(prod: tuple[Document, Recording]) -> None:
+    """The namespace of a job class: the classes make it as soon as no tenant does."""
+    before = {"tenants": {"cleaning": {**_small(), "namespaces": {"ray": {"jobs": ["ray"]}}}}}
+    documents: list[Document] = []
+    for values in (before, {}):
+        config = overlaid("dev", values)
+        documents.append(build(load_environment("dev", config), record_environment("dev", config), Findings([], 0, 0)))
+    (made,) = [c for c in _diff(*documents).changes if c.name == "job-classes-ray"]
+    assert (made.action, made.exists) == ("added", True)
+    assert not [c.name for c in _diff(prod[0], _recorded(tenants={"vision": VISION})[0]).changes if c.exists]
 
 
 def test_removal_takes_everything_where_that_is_said(prod: tuple[Document, Recording]) -> None:

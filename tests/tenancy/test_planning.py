@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -24,6 +25,7 @@ from components.tenancy import (
     Surroundings,
     TenantArgs,
     TenantDataset,
+    TenantHome,
     TenantNamespace,
     TenantPlan,
     TenantPrefix,
@@ -176,6 +178,8 @@ def test_a_quota_names_what_a_tenant_has_none_of() -> None:
         "requests.aliyun.com/gpu": "0",
         "requests.aliyun.com/gpu-mem": "0",
         "pods": "100",
+        "requests.storage": "200Gi",
+        "persistentvolumeclaims": "20",
         "services.loadbalancers": "0",
         "services.nodeports": "0",
     }
@@ -199,10 +203,25 @@ def test_a_quota_is_the_namespaces_share_of_the_maxima() -> None:
         "requests.aliyun.com/gpu": "6",
         "requests.aliyun.com/gpu-mem": "36",
         "pods": "6",
+        "requests.storage": "150Gi",
+        "persistentvolumeclaims": "15",
         "services.loadbalancers": "0",
         "services.nodeports": "0",
     }
     assert (small.quota["requests.cpu"], small.quota["pods"]) == ("2500m", "2")
+
+
+def test_homes_and_the_platforms_volumes_have_room_and_shared_classes_no_more() -> None:
+    around = replace(AROUND, storage_classes=["homes", "scratch"], claims={"vision": (2, 300)})
+    args = _tenant(home=TenantHome(storage_class="homes", size_gib=50))
+    (space,) = plan_tenant("vision", args, around).namespaces
+    stored = {key: value for key, value in space.quota.items() if "storage" in key or "claims" in key}
+    assert stored == {
+        "requests.storage": "550Gi",
+        "persistentvolumeclaims": "23",
+        "homes.storageclass.storage.k8s.io/requests.storage": "50Gi",
+        "scratch.storageclass.storage.k8s.io/requests.storage": "0",
+    }
 
 
 @pytest.mark.parametrize(
@@ -416,21 +435,28 @@ def test_a_tenants_assets() -> None:
 
 def test_a_budgets_expression_prices_what_running_pods_request() -> None:
     plan = _plan(namespaces=_namespaces("a", "b"), resources=TenantResources(gpus={"A10": Promise(maximum=1)}))
-    expression = budget_expression(plan, PodPrices(0.06, 0.03, 34.7), 1500)
+    expression = budget_expression(plan, PodPrices(0.06, 0.03, {"A10": 13.3, "A100": 34.7}), 1500)
     assert expression.endswith(")[30d:1h]) > 1500")
-    assert expression.count('namespace=~"a|b",phase="Running"') == 3
-    for resource, price in (("cpu", "0.06"), ("memory", f"{0.03 / 2**30:g}"), ("nvidia_com_gpu", "34.7")):
+    assert expression.count('namespace=~"a|b",phase="Running"') == 4
+    for resource, price in (("cpu", "0.06"), ("memory", f"{0.03 / 2**30:g}"), ("nvidia_com_gpu", "13.3")):
         metric = f'kube_pod_container_resource_requests{{namespace=~"a|b",resource="{resource}"}}'
         assert f"(sum({metric} * on (namespace, pod) group_left () (" in expression
         assert f"== 1)) * {price} or vector(0))" in expression
 
 
 def test_without_gpus_a_budget_counts_none() -> None:
-    assert "nvidia_com_gpu" not in budget_expression(_plan(), PodPrices(1, 1, 1), 10)
+    assert "gpu" not in budget_expression(_plan(), PodPrices(1, 1, {"A10": 1}, 1), 10)
+
+
+def test_shared_gpus_count_by_their_memory() -> None:
+    plan = _plan(resources=TenantResources(gpu_memory_gib=Promise(maximum=24)))
+    expression = budget_expression(plan, PodPrices(1, 1, {"A10": 1}, 0.5), 10)
+    assert 'resource="aliyun_com_gpu_mem"' in expression
+    assert "nvidia_com_gpu" not in expression
 
 
 def test_a_budget_is_exact() -> None:
-    assert budget_expression(_plan(), PodPrices(1, 1, 1), 1_234_567).endswith("> 1234567")
+    assert budget_expression(_plan(), PodPrices(1, 1), 1_234_567).endswith("> 1234567")
 
 
 # Admission: the expressions themselves are evaluated.
@@ -479,6 +505,10 @@ PRIORITIES = "priorityClassName must be one of: job-normal, job-low"
 VOLUMES = (
     "volumes must be one of: persistentVolumeClaim, ephemeral, configMap, secret, emptyDir, projected, downwardAPI"
 )
+SPARK_RULE = (
+    "Spark must have mode cluster and no sparkConf of spark.kubernetes.namespace, spark.kubernetes.authenticate, "
+    "spark.kubernetes.driver.master, spark.master, spark.submit"
+)
 CLAIM = {"name": "home", "persistentVolumeClaim": {"claimName": "home"}}
 CSI = {"name": "data", "csi": {"driver": "ossplugin.csi.alibabacloud.com"}}
 
@@ -519,6 +549,9 @@ def test_without_images_or_priorities_nothing_is_admitted_that_needs_one() -> No
         "images must come from nowhere: no registry is allowed",
         "priorityClassName must be one of: none",
         VOLUMES,
+        "a Service may not have externalIPs",
+        SPARK_RULE,
+        SPARK_RULE,
     ]
     assert _refusals(_tenant(priorities=[]), "pods", _pod(priorityClassName="job-low")) == [
         "priorityClassName must be one of: none"
@@ -654,9 +687,41 @@ def test_what_is_limited_is_asked_for(limits: JobLimits, expected: set[tuple[str
     pods, *jobs = policy["matchConstraints"]["resourceRules"]
     assert pods["resources"] == ["pods", "pods/ephemeralcontainers"]
     asked = [(rule["apiGroups"][0], rule["resources"][0]) for rule in jobs]
-    assert len(asked) == len(expected)
-    assert set(asked) == expected
+    always = {("", "services"), ("sparkoperator.k8s.io", "scheduledsparkapplications"), SPARK}
+    assert len(asked) == len(expected | always)
+    assert set(asked) == expected | always
     assert all(rule["operations"] == ["CREATE", "UPDATE"] for rule in (pods, *jobs))
+
+
+@pytest.mark.parametrize(
+    ("kind", "where"),
+    [
+        (SPARK, lambda spec: spec),
+        (("sparkoperator.k8s.io", "scheduledsparkapplications"), lambda spec: {"template": spec}),
+    ],
+    ids=["once", "scheduled"],
+)
+@pytest.mark.parametrize(
+    ("spec", "refused"),
+    [
+        ({}, False),
+        ({"mode": "cluster", "sparkConf": {"spark.executor.memoryOverhead": "1g"}}, False),
+        ({"mode": "client"}, True),
+        ({"sparkConf": {"spark.kubernetes.namespace": "training"}}, True),
+        ({"sparkConf": {"spark.kubernetes.authenticate.driver.serviceAccountName": "training"}}, True),
+    ],
+)
+def test_spark_stays_in_its_namespace(
+    kind: tuple[str, str], where: Around, spec: dict[str, Any], refused: bool
+) -> None:
+    manifest = {"kind": "Other", "spec": where({"executor": {}, **spec})}
+    assert _refusals(_tenant(), kind[1], manifest, group=kind[0]) == ([SPARK_RULE] if refused else [])
+
+
+def test_a_service_takes_no_addresses() -> None:
+    service = {"kind": "Service", "spec": {"externalIPs": ["100.100.0.1"]}}
+    assert _refusals(_tenant(), "services", service) == ["a Service may not have externalIPs"]
+    assert _refusals(_tenant(), "services", {"kind": "Service", "spec": {"ports": []}}) == []
 
 
 def test_the_platforms_own_jobs_are_admitted() -> None:
