@@ -149,7 +149,9 @@ def test_the_first_tenant_of_an_environment(stacks: Path, capsys: pytest.Capture
     path = stacks / "Pulumi.dev.yaml"
     before = path.read_text(encoding="utf-8")
     assert tenant.main(["dev", "vision", *NEW]) == 0
-    assert f"  of the platform: added {len(PEOPLE) + len(JOBS)} rbac.ClusterRole\n" in capsys.readouterr().out
+    roles = len(PEOPLE) + len(JOBS) + 1
+    shared = f"  of the platform: added {roles} rbac.ClusterRole, core.Namespace, core.ServiceAccount\n"
+    assert shared in capsys.readouterr().out
     after = path.read_text(encoding="utf-8")
     assert after.startswith(f"{before}  ack-ai-blueprint:tenants:\n    # ")
     assert list(load_environment("dev", read_stack_config("dev")).tenants) == ["vision"]
