@@ -33,9 +33,9 @@ class Echo(mocks.Mocks):
 resources = json.loads(sys.stdin.read())
 
 def program():
-    for index, (module, name, inputs) in enumerate(resources):
-        getattr(importlib.import_module(f"pulumi_alicloud.{module}"), name)
-        pulumi.CustomResource(f"alicloud:{module}/x:{name}", f"bare-{index}", inputs)
+    for index, (module, name, token, inputs) in enumerate(resources):
+        getattr(importlib.import_module(module), name)
+        pulumi.CustomResource(token, f"bare-{index}", inputs)
 
 loop = asyncio.new_event_loop()
 asyncio.set_event_loop(loop)
@@ -85,14 +85,23 @@ def preview_of_production() -> None:
         print(f"  {name:32} {1 - figure.median / preview.median:6.0%}")
 
 
-def _production_resources() -> list[tuple[str, str, dict[str, object]]]:
+def _production_resources() -> list[tuple[str, str, str, dict[str, object]]]:
+    """SDK module, class, type token and inputs of every resource of the two SDKs."""
     command = [sys.executable, "-m", "stacks.preview", "prod", "--format", "json"]
     output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    found: list[tuple[str, str, dict[str, object]]] = []
+    found: list[tuple[str, str, str, dict[str, object]]] = []
     for resource in json.loads(output)["resources"]:
         package, module, name = resource["type"].split(":")
-        if package == "alicloud":
-            found.append((module.split("/")[0], name, resource["inputs"]))
+        group, _, version = module.partition("/")
+        path = f"pulumi_alicloud.{group}"
+        if package == "kubernetes":
+            own = "." not in group or group.endswith("k8s.io")
+            path = (
+                f"pulumi_kubernetes.{group.partition('.')[0]}.{version}" if own else "pulumi_kubernetes.apiextensions"
+            )
+            name = name if own else "CustomResource"
+        if package in ("alicloud", "kubernetes"):
+            found.append((path, name, resource["type"], resource["inputs"]))
     return found
 
 

@@ -7,6 +7,7 @@ refuses: the deletion of what is protected, unknown or in use, and every look-up
 import itertools
 import json
 import threading
+import zlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -37,7 +38,10 @@ COMPUTED: Mapping[str, Callable[[str], Mapping[str, Any]]] = {
     "alicloud:oss/bucket:Bucket": lambda id_: {"intranetEndpoint": "oss-internal.example"},
     "alicloud:kms/key:Key": lambda id_: {"arn": f"acs:kms:cn-hangzhou:1:key/{id_}"},
     "alicloud:nas/mountTarget:MountTarget": lambda id_: {"mountTargetDomain": f"{id_}.nas.example"},
-    "alicloud:ram/role:Role": lambda id_: {"arn": f"acs:ram::1:role/{id_}", "roleId": f"30000{len(id_):010}"},
+    "alicloud:ram/role:Role": lambda id_: {
+        "arn": f"acs:ram::1:role/{id_}",
+        "roleId": f"3{zlib.crc32(id_.encode()):015}",
+    },
     CLUSTER: lambda id_: {
         "connections": [{"apiServerIntranet": "https://10.0.0.9:6443"}],
         "rrsaMetadata": {
