@@ -315,7 +315,6 @@ def _tenants(
             "tenant-members",
             list(tenants.values()),
             cluster_id=cluster.cluster_id,
-            deleted_with=cluster.resource,
             opts=inside(roles),
         )
     return tenants

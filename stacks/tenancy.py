@@ -54,7 +54,6 @@ def surroundings(environment: Environment, stack: str) -> Surroundings:
     return Surroundings(
         flavor=environment.flavor,
         name=environment.name(stack),
-        region=environment.region,
         # The access logs tell of everybody's data.
         buckets={r: n for r, n in environment.bucket_names(stack).items() if r != ACCESS_LOGS} if cloud else {},
         groups=environment.tenancy.groups,

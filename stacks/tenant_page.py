@@ -54,7 +54,9 @@ def tenant_page(environment: Environment, stack: str, name: str) -> str:
         "Budget and alarms": _budget(plan),
         "When it is removed": _removal(plan),
     }
-    where = f"the ACK cluster {around.name} in {around.region}" if around.flavor == "ack" else "a Kubernetes cluster"
+    where = (
+        f"the ACK cluster {around.name} in {environment.region}" if around.flavor == "ack" else "a Kubernetes cluster"
+    )
     part = f", a part of {plan.args.parent}," if plan.args.parent else ""
     lines = [
         f"# {name} in {stack}",

@@ -34,6 +34,9 @@ OPERATIONS = "tenant-operations"
 STOPPER = "notebook-stopper"
 """Service account, role and bindings of what stops notebooks."""
 
+WIDEST_FIRST: Sequence[Role] = ("owner", "engineer", "automation", "viewer")
+"""Each may do all that those behind it may."""
+
 PEOPLE_KINDS = {"group": "Group", "user": "User"}
 
 
@@ -107,7 +110,6 @@ class TenantMembers(pulumi.ComponentResource):
         tenants: Sequence["Tenant"],
         *,
         cluster_id: pulumi.Input[str],
-        deleted_with: pulumi.Resource | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Register the permissions of all members of all tenants. Let it depend on `TenantRoles`."""
@@ -132,20 +134,21 @@ class TenantMembers(pulumi.ComponentResource):
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     depends_on=[spaces[namespace] for namespace, _ in bindings if namespace in spaces],
-                    deleted_with=deleted_with,
                 ),
             )
         self.register_outputs({})
 
 
 def permissions(plans: Sequence[TenantPlan]) -> Mapping[str, Sequence[tuple[str, Role]]]:
-    """Namespaces and roles of every RAM user and role, by its form as a member."""
-    result: dict[str, list[tuple[str, Role]]] = {}
+    """Namespaces and roles of every RAM user and role, by its form as a member: the widest role of each."""
+    result: dict[str, dict[str, Role]] = {}
     for plan in plans:
-        for role, people in plan.people.items():
-            for person in people:
-                result.setdefault(person, []).extend((namespace.name, role) for namespace in plan.namespaces)
-    return {person: sorted(bindings) for person, bindings in result.items()}
+        for role in WIDEST_FIRST:
+            for person in plan.people[role]:
+                spaces = result.setdefault(person, {})
+                for namespace in plan.namespaces:
+                    spaces.setdefault(namespace.name, role)
+    return {person: sorted(spaces.items()) for person, spaces in result.items()}
 
 
 class Tenant(pulumi.ComponentResource):

@@ -27,7 +27,6 @@ from .planning import (
 )
 
 Kind = Literal["network", "API", "identity", "data", "quota"]
-KINDS: Sequence[Kind] = ("network", "API", "identity", "data", "quota")
 PLATFORM = "platform"
 """Stands for what belongs to no tenant: nodes, roles and data of the platform."""
 

@@ -127,7 +127,6 @@ class Surroundings:
 
     flavor: Flavor
     name: str
-    region: str = ""
     buckets: Mapping[str, str] = field(default_factory=dict[str, str])
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     images: Sequence[str] = ()

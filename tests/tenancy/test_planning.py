@@ -46,7 +46,6 @@ from components.tenancy.planning import (
 AROUND = Surroundings(
     flavor="ack",
     name="acme-test",
-    region="cn-hangzhou",
     buckets={"raw": "acme-test-raw", "models": "acme-test-models", "vision-scratch": "acme-test-vision-scratch"},
     groups={"vision": ["ram-user/11", "ram-user/12"]},
     images=["registry.example.com/shared/"],
