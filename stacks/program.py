@@ -59,7 +59,8 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
         description=f"Secrets and buckets of {name}",
         deletion_protection=protected,
         # What outlives the environment must stay readable.
-        retain=any(args.retain and args.encryption == "kms" for args in environment.file_systems.values()),
+        retain=any(args.retain and args.encryption == "kms" for args in environment.file_systems.values())
+        or any(tenant.buckets and tenant.removal == "keep" for tenant in environment.tenants.values()),
         tags=tags,
         opts=kept,
     )

@@ -23,7 +23,13 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 from pulumi.runtime.rpc import UNKNOWN
 
 CLUSTER = "alicloud:cs/managedKubernetes:ManagedKubernetes"
-ADDON = "alicloud:cs/kubernetesAddon:KubernetesAddon"
+BUCKET = "alicloud:oss/bucket:Bucket"
+TAKEN_ALONG = {
+    CLUSTER: ("alicloud:cs/kubernetesAddon:",),
+    "alicloud:log/project:Project": ("alicloud:log/store",),
+    "alicloud:cr/registryEnterpriseInstance:RegistryEnterpriseInstance": ("alicloud:cs/registryEnterpriseNamespace:",),
+}
+"""What goes with a resource without a call of its own."""
 CREDENTIAL = "alicloud:cs/getClusterCredential:getClusterCredential"
 KUBECONFIG = "text of a kubeconfig"
 """What every kubeconfig of the stand-in begins with."""
@@ -137,13 +143,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 _refuse(context, grpc.StatusCode.FAILED_PRECONDITION, f"deletion protection of {request.id} is on")
             others = {id_: other for id_, other in self.resources.items() if id_ != request.id}
             users = [id_ for id_, other in others.items() if request.id in _leaves(MessageToDict(other.inputs))]
-            # A cluster takes its add-ons along, and what lies in it holds nothing outside.
-            blocking = [
-                id_
-                for id_ in users
-                if not others[id_].type.startswith("kubernetes:")
-                and (found.type != CLUSTER or others[id_].type != ADDON)
-            ]
+            # What lies in a cluster holds nothing outside, and a bucket may write its log to one that is gone.
+            users = [id_ for id_ in users if (found.type, others[id_].type) != (BUCKET, BUCKET)]
+            taken = ("kubernetes:", *TAKEN_ALONG.get(found.type, ()))
+            blocking = [id_ for id_ in users if not others[id_].type.startswith(taken)]
             if blocking:
                 _refuse(
                     context, grpc.StatusCode.FAILED_PRECONDITION, f"{request.id} is in use by {', '.join(blocking)}"

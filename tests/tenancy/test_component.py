@@ -706,7 +706,7 @@ def test_permissions_are_for_namespaces_of_one_cluster() -> None:
 def test_a_member_in_two_roles_has_the_wider() -> None:
     both = _members(lambda args: _changed(args, viewers=["ram-user/12"]))
     found = named(both, "members-ram-user-12").inputs["permissions"]
-    assert {(entry["namespace"], entry["roleName"]) for entry in found} == {
-        ("vision", "tenant-engineer"),
-        ("lab", "tenant-engineer"),
-    }
+    entries = [(entry["namespace"], entry["roleName"]) for entry in found]
+    assert len({space for space, _ in entries}) == len(entries)
+    assert ("vision", "tenant-engineer") in entries
+    assert ("speech", "tenant-viewer") in entries
