@@ -189,11 +189,8 @@ def test_whole_cycle(stack: str, workspace: Callable[[str], Workspace], oss: dou
     # What lies in a cluster goes with it, without a call of its own; where the cluster stays, it is taken down. File
     # systems stay, for their data, and of tenants what they have stored and the guards of their namespaces.
     stays = (
-        "kubernetes:",
-        "alicloud:nas/fileSystem:",
-        "alicloud:nas/recycleBin:",
-        "alicloud:log/store",
-        "alicloud:oss/",
+        *("kubernetes:", "alicloud:nas/fileSystem:", "alicloud:nas/recycleBin:"),
+        *("alicloud:log/store", "alicloud:oss/", "alicloud:kms/key:"),
     )
     kept = ("kubernetes:core/v1:", "kubernetes:networking", "kubernetes:admission")
     images = "alicloud:cs/registryEnterpriseNamespace:"
