@@ -111,6 +111,7 @@ def _cloud_only(args: TenantArgs) -> Iterator[Problem]:
     for key, value in (
         *(("prefixes", args.prefixes), ("datasets", args.datasets), ("buckets", args.buckets), ("home", args.home)),
         *(("throttling", args.throttling), ("budget", args.budget)),
+        ("notifications", not args.notifications.silent),
     ):
         if value:
             yield Problem(key, None, "has no effect with flavor: upstream, which creates nothing in a cloud; remove it")
