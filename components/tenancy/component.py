@@ -10,7 +10,7 @@ import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 
 from .. import identity
-from ..inputs import require_valid
+from ..inputs import Problem, require_valid
 from ..kubectl import kubectl_job
 from .args import Role, TenantArgs
 from .planning import (
@@ -200,7 +200,10 @@ class Tenant(pulumi.ComponentResource):
         """
         # Parents and readers are other tenants, which a program with this one alone does not have.
         alone = args.model_copy(update={"parent": None, "prefixes": _without_readers(args)})
-        require_valid(tenants_problems({name: alone}, around))
+        problems = tenants_problems({name: alone}, around)
+        if around.flavor == "ack" and cloud is None:
+            problems.append(Problem("cloud", None, "missing; on ACK identities and logs need it"))
+        require_valid(problems)
         self.plan = plan = plan_tenant(name, args, around)
         aliases = [pulumi.Alias(name=_renamed(resource_name, name, former)) for former in args.formerly]
         opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(aliases=aliases))

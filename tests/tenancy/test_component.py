@@ -548,6 +548,7 @@ def test_cloud_resources_have_the_tenants_tags() -> None:
         (_changed(owners=["user/ada"]), AROUND, r"vision\.owners\[0\] = 'user/ada'"),
         (_changed(notifications=NotificationArgs()), AROUND, "tells nobody"),
         (_changed(home=TenantHome(storage_class="none")), AROUND, r"home\.storageClass"),
+        (_changed(), AROUND, "cloud = None: missing"),
         (_changed(LOCAL, owners=["ram-user/1"]), UPSTREAM, "RAM is Alibaba Cloud's"),
         (_changed(LOCAL, home=TenantHome(storage_class="homes")), UPSTREAM, "has no effect with flavor: upstream"),
     ],
