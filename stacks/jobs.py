@@ -23,7 +23,7 @@ from components.tenancy import TenantPlan
 from .admission import refusals
 from .environment import Environment, compute
 from .loading import InvalidEnvironment, load_environment, read_stack_config
-from .tenancy import tenant_plans
+from .tenancy import surroundings, tenant_plans
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (InvalidEnvironment, UnreadableManifest) as error:
         print(error, file=sys.stderr)
         return 2
-    tenants = tenant_plans(environment, options.environment)
+    tenants = tenant_plans(environment, surroundings(environment, options.environment))
     problems = [
         (file, problem)
         for file, manifests in jobs.items()

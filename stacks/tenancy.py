@@ -1,7 +1,6 @@
 """What an environment's tenants share a cluster with, and what it can promise them."""
 
 from collections.abc import Iterator, Mapping
-from ipaddress import IPv4Network
 
 from components import catalog
 from components.inputs import InvalidInput, Problem, parse_cidr
@@ -43,7 +42,7 @@ def surroundings(environment: Environment, stack: str) -> Surroundings:
     network = network_of(environment)
     systems = _installed(environment)
     nodes = [str(vswitch.cidr) for vswitch in network.of("nodes")] if network else []
-    services = environment.cluster.service_cidr
+    services = parse_cidr(environment.cluster.service_cidr)
     registry = environment.registry if cloud else None
     domain = ""
     if registry is not None and registry.instance_id is None:
@@ -64,10 +63,12 @@ def surroundings(environment: Environment, stack: str) -> Surroundings:
         ],
         open_to=sorted({*environment.tenancy.open_to, *systems.values()}),
         api_server_cidrs=nodes if cloud else environment.tenancy.api_server_cidrs,
-        api_service=f"{IPv4Network(services)[1]}/32" if cloud and _valid(services) else "",
+        api_service=f"{services[1]}/32" if cloud and services and services.num_addresses > 1 else "",
         # Managed CoreDNS answers from the control plane's side of the VPC.
         dns_cidrs=[environment.network.cidr] if cloud and network and environment.network else [],
-        internal_cidrs=[*(str(vswitch.cidr) for vswitch in network.of("pods")), services] if network else [],
+        internal_cidrs=[*(str(v.cidr) for v in network.of("pods")), environment.cluster.service_cidr]
+        if network
+        else [],
         log_project=f"{environment.name(stack)}-logs" if cloud else "",
         registry=registry is not None,
         registry_domain=domain,
@@ -87,9 +88,8 @@ def surroundings(environment: Environment, stack: str) -> Surroundings:
     )
 
 
-def tenant_plans(environment: Environment, stack: str) -> Mapping[str, TenantPlan]:
-    """The plans of all tenants of a valid environment."""
-    around = surroundings(environment, stack)
+def tenant_plans(environment: Environment, around: Surroundings) -> Mapping[str, TenantPlan]:
+    """The plans of all tenants of a valid environment. around: its surroundings."""
     return {name: plan_tenant(name, args, around) for name, args in environment.tenants.items()}
 
 
@@ -173,10 +173,7 @@ def tenancy_notes(environment: Environment) -> list[str]:
 
 def _volume_problems(environment: Environment) -> Iterator[Problem]:
     """Volumes that show one tenant's part of a bucket to another."""
-    spaces: dict[str, str] = {}
-    for name, tenant in environment.tenants.items():
-        for space in tenant.namespaces_of(name):
-            spaces.setdefault(space, name)
+    spaces = _owners(environment)
     for volume, args in environment.volumes.items():
         for index, space in enumerate(args.namespaces):
             reader = spaces.get(space)
@@ -199,7 +196,7 @@ def _volume_problems(environment: Environment) -> Iterator[Problem]:
 
 def _file_problems(environment: Environment) -> Iterator[Problem]:
     """Volumes of file systems through which one tenant would see what another writes, or its home directories."""
-    spaces = {s: name for name, tenant in environment.tenants.items() for s in tenant.namespaces_of(name)}
+    spaces = _owners(environment)
     homes = [
         (storage.file_system, storage.path, name)
         for name, tenant in environment.tenants.items()
@@ -224,6 +221,15 @@ def _file_problems(environment: Environment) -> Iterator[Problem]:
                     yield Problem(path, space, message)
                     break
             seen.append((args.file_system or "", args.path, tenant, args.read_only))
+
+
+def _owners(environment: Environment) -> Mapping[str, str]:
+    """The tenant of each namespace: of two that claim one, which is told elsewhere, the first."""
+    owners: dict[str, str] = {}
+    for name, tenant in environment.tenants.items():
+        for space in tenant.namespaces_of(name):
+            owners.setdefault(space, name)
+    return owners
 
 
 def _overlap(one: str, other: str) -> bool:
@@ -321,10 +327,7 @@ def _gpus(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> dict[s
 def _serverless(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Mapping[str, tuple[float, float]]:
     """vCPUs and GiB that serverless pods of the job classes can add: firm, and at most."""
     totals = {"vcpu": [0.0, 0.0], "memoryGib": [0.0, 0.0]}
-    try:
-        plans = plan_job_classes(environment.job_classes, compute(environment, pools), environment.scheduling)
-    except InvalidInput:
-        return dict.fromkeys(totals, (0.0, 0.0))
+    plans = plan_job_classes(environment.job_classes, compute(environment, pools), environment.scheduling)
     taken = [0, 0]
     for plan in plans.values():
         rungs = [rung for rung in (*plan.rungs, *plan.off_peak_rungs) if rung.kind == "serverless"]
@@ -416,10 +419,3 @@ def network_of(environment: Environment) -> NetworkPlan | None:
         return plan_network(environment.network, environment.region)
     except InvalidInput:
         return None
-
-
-def _valid(cidr: str) -> bool:
-    try:
-        return IPv4Network(cidr).num_addresses > 1
-    except ValueError:
-        return False

@@ -14,6 +14,8 @@ from typing import Any, TypeGuard
 
 import yaml
 
+from components.tenancy import rbac
+
 from . import loading
 from .environment import Environment, bucket_owners
 from .layers import parse_value
@@ -23,13 +25,12 @@ from .preview.diff import Change, compare, summary
 from .preview.document import Document, DocumentRange, build
 from .preview.findings import Findings
 from .preview.recording import ProgramFailed, record_environment
-from .tenancy import tenant_plans
+from .tenancy import surroundings, tenant_plans
 from .tenant_page import tenant_page
 
 KEY = f"{PROJECT}:tenants"
 TENANT = "ack-ai-blueprint:tenancy:Tenant"
 BUCKET = "ack-ai-blueprint:storage:Bucket"
-PERMISSION = "alicloud:cs/kubernetesPermission:KubernetesPermission"
 
 
 class Refused(Exception):
@@ -215,7 +216,7 @@ def effect(environment: Environment, name: str, before: Document, after: Documen
 def _owners(document: Document, environment: Environment, stack: str) -> dict[str, set[str]]:
     """The tenants that resources belong to, by URN; the others are the platform's."""
     buckets, people = bucket_owners(environment), dict[str, set[str]]()
-    for name, plan in tenant_plans(environment, stack).items():
+    for name, plan in tenant_plans(environment, surroundings(environment, stack)).items():
         for person in (person for members in plan.people.values() for person in members):
             people.setdefault(f"tenant-members-{person.replace('/', '-')}", set()).add(name)
     owners: dict[str, set[str]] = {}
@@ -224,7 +225,7 @@ def _owners(document: Document, environment: Environment, stack: str) -> dict[st
             owners[resource.urn] = {resource.name.removeprefix("tenant-")}
         elif resource.type == BUCKET and resource.name in buckets:
             owners[resource.urn] = {buckets[resource.name]}
-        elif resource.type == PERMISSION:
+        elif resource.type == rbac.PERMISSION:
             owners[resource.urn] = people.get(resource.name, set())
         elif resource.parent in owners:
             owners[resource.urn] = owners[resource.parent]

@@ -41,7 +41,8 @@ QUOTAS: Mapping[str, str] = {
 
 def tenant_page(environment: Environment, stack: str, name: str) -> str:
     """What a team must know of its tenant, in Markdown. name: one of the environment's tenants."""
-    around, plan = surroundings(environment, stack), tenant_plans(environment, stack)[name]
+    around = surroundings(environment, stack)
+    plan = tenant_plans(environment, around)[name]
     sections = {
         "Who": _people(plan, around),
         "Access": _access(environment, plan, around),

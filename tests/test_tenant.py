@@ -264,7 +264,8 @@ def test_a_tenant_of_a_profile_that_is_for_other_environments(stacks: Path, caps
 
 @pytest.mark.parametrize("name", PROD.tenants)
 def test_a_page_says_what_the_plan_says(name: str) -> None:
-    page, plan, around = tenant_page(PROD, "prod", name), tenant_plans(PROD, "prod")[name], surroundings(PROD, "prod")
+    page, around = tenant_page(PROD, "prod", name), surroundings(PROD, "prod")
+    plan = tenant_plans(PROD, around)[name]
     args = plan.args
     for person in (person for people in plan.people.values() for person in people):
         assert person in page

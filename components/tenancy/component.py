@@ -233,6 +233,13 @@ class Tenant(pulumi.ComponentResource):
             **more,
         )
 
+    def _metadata(self, name: str, namespace: str | None = None) -> kubernetes.meta.v1.ObjectMetaArgsDict:
+        """Metadata of what lies in the cluster. namespace: None for what belongs to none."""
+        metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {"name": name, "labels": {**MANAGED, **self.plan.labels}}
+        if namespace is not None:
+            metadata["namespace"] = namespace
+        return metadata
+
     def _namespace(self, plan: NamespacePlan, aliases: Sequence[pulumi.Alias]) -> pulumi.Resource:
         full, args = f"{self._name}-{plan.name}", self.plan.args
         labels = {**MANAGED, **plan.labels}
@@ -254,11 +261,7 @@ class Tenant(pulumi.ComponentResource):
                 opts=self._options(keep=True, aliases=list(aliases)),
             )
         guard = self._options(namespace, keep=True)
-        metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {
-            "name": "tenant",
-            "namespace": plan.name,
-            "labels": {**MANAGED, **self.plan.labels},
-        }
+        metadata = self._metadata("tenant", plan.name)
         kubernetes.core.v1.ResourceQuota(f"{full}-quota", metadata=metadata, spec={"hard": plan.quota}, opts=guard)
         defaults = {"cpu": f"{args.pod_defaults.vcpu:g}", "memory": f"{int(args.pod_defaults.memory_gib * 1024)}Mi"}
         kubernetes.core.v1.LimitRange(
@@ -278,7 +281,7 @@ class Tenant(pulumi.ComponentResource):
         if args.home is not None:
             kubernetes.core.v1.PersistentVolumeClaim(
                 f"{full}-home",
-                metadata={**metadata, "name": "home"},
+                metadata=self._metadata("home", plan.name),
                 spec={
                     "access_modes": ["ReadWriteMany"],
                     "storage_class_name": args.home.storage_class,
@@ -292,11 +295,7 @@ class Tenant(pulumi.ComponentResource):
 
     def _account(self, full: str, account: ServiceAccountPlan, namespace: pulumi.Resource) -> None:
         annotations = {"pod-identity.alibabacloud.com/role-name": account.role_name} if account.role_name else None
-        metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {
-            "name": account.name,
-            "namespace": account.namespace,
-            "labels": {**MANAGED, **self.plan.labels},
-        }
+        metadata = self._metadata(account.name, account.namespace)
         kubernetes.core.v1.ServiceAccount(
             f"{full}-{account.name}",
             metadata={**metadata, "annotations": annotations},
@@ -305,7 +304,7 @@ class Tenant(pulumi.ComponentResource):
         if account.name in JOBS:
             kubernetes.rbac.v1.RoleBinding(
                 f"{full}-{account.name}",
-                metadata={**metadata, "name": job_role(account.name)},
+                metadata=self._metadata(job_role(account.name), account.namespace),
                 role_ref=_cluster_role(job_role(account.name)),
                 subjects=[{"kind": "ServiceAccount", "name": account.name, "namespace": account.namespace}],
                 opts=self._options(namespace),
@@ -318,11 +317,7 @@ class Tenant(pulumi.ComponentResource):
             parts = [person.partition("/") for person in people]
             kubernetes.rbac.v1.RoleBinding(
                 f"{full}-{role}",
-                metadata={
-                    "name": people_role(role),
-                    "namespace": space,
-                    "labels": {**MANAGED, **self.plan.labels},
-                },
+                metadata=self._metadata(people_role(role), space),
                 role_ref=_cluster_role(people_role(role)),
                 subjects=[
                     {"kind": PEOPLE_KINDS[kind], "name": name, "api_group": "rbac.authorization.k8s.io"}
@@ -332,14 +327,9 @@ class Tenant(pulumi.ComponentResource):
             )
 
     def _stopper(self, full: str, space: str, end: str, namespace: pulumi.Resource) -> None:
-        metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {
-            "name": STOPPER,
-            "namespace": space,
-            "labels": {**MANAGED, **self.plan.labels},
-        }
         kubernetes.rbac.v1.RoleBinding(
             f"{full}-stopper",
-            metadata=metadata,
+            metadata=self._metadata(STOPPER, space),
             role_ref=_cluster_role(STOPPER),
             subjects=[{"kind": "ServiceAccount", "name": STOPPER, "namespace": OPERATIONS}],
             opts=self._options(namespace),
@@ -351,7 +341,7 @@ class Tenant(pulumi.ComponentResource):
         kubernetes.batch.v1.CronJob(
             f"{full}-stopper",
             # In a namespace of the platform's: a quota that notebooks fill would leave no room for what stops them.
-            metadata={**metadata, "name": f"stop-{space}"[:52], "namespace": OPERATIONS},
+            metadata=self._metadata(f"stop-{space}"[:52], OPERATIONS),
             spec={
                 "schedule": f"{minute} {hour} * * *",
                 "time_zone": self._around.timezone,
@@ -365,7 +355,7 @@ class Tenant(pulumi.ComponentResource):
     def _admission(self) -> None:
         name = f"tenant-{self.plan.id}"
         spaces = sorted(namespace.name for namespace in self.plan.namespaces)
-        metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {"name": name, "labels": {**MANAGED, **self.plan.labels}}
+        metadata = self._metadata(name)
         policy = kubernetes.admissionregistration.v1.ValidatingAdmissionPolicy(
             f"{self._name}-admission", metadata=metadata, spec=_spec(self.plan.admission), opts=self._options(keep=True)
         )
@@ -392,7 +382,7 @@ class Tenant(pulumi.ComponentResource):
             f"{self._name}-logs",
             api_version="telemetry.alibabacloud.com/v1alpha1",
             kind="ClusterAliyunPipelineConfig",
-            metadata={"name": f"tenant-{self.plan.id}", "labels": {**MANAGED, **self.plan.labels}},
+            metadata=self._metadata(f"tenant-{self.plan.id}"),
             spec={
                 "project": {"name": project},
                 "config": {

@@ -41,7 +41,6 @@ UNKNOWN = "[unknown]"
 
 NAMESPACES = ("kubernetes:core/v1:Namespace", "kubernetes:core/v1:NamespacePatch")
 QUOTA = "kubernetes:core/v1:ResourceQuota"
-NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
 VOLUME = "kubernetes:core/v1:PersistentVolume"
 CLAIM = "kubernetes:core/v1:PersistentVolumeClaim"
 STORAGE_CLASS = "kubernetes:storage.k8s.io/v1:StorageClass"
@@ -109,14 +108,6 @@ class _Seen:
     limited: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     enforced: bool = True
 
-    @property
-    def namespaces(self) -> dict[str, list[str]]:
-        """Namespaces by tenant."""
-        found: dict[str, list[str]] = {}
-        for space, tenant in self.tenant_of.items():
-            found.setdefault(tenant, []).append(space)
-        return found
-
 
 def tenant_isolation(
     resources: Iterable[Resource], assets: Iterable[Asset], pod_networks: Sequence[IPv4Network] = ()
@@ -136,7 +127,7 @@ def tenant_isolation(
     ways += _data_ways(known, seen, list(assets), takers, members)
     ways += _file_ways(known, seen)
     ways += _quota_ways(seen)
-    return Isolation(sorted(seen.namespaces), list(dict.fromkeys(ways)))
+    return Isolation(sorted(set(seen.tenant_of.values())), list(dict.fromkeys(ways)))
 
 
 def after_apply() -> dict[str, Callable[[str, Mapping[str, Any]], tuple[str, Mapping[str, Any]]]]:
@@ -199,7 +190,7 @@ def _look(resources: Sequence[Resource]) -> _Seen:
             seen.labels[metadata["name"]] = labels
             if TENANT_LABEL in labels:
                 seen.tenant_of[metadata["name"]] = labels[TENANT_LABEL]
-        elif resource.type == NETWORK_POLICY:
+        elif resource.type == network_policies.NETWORK_POLICY:
             seen.policies.setdefault(metadata["namespace"], []).append(resource.inputs.get("spec") or {})
         elif resource.type == QUOTA:
             hard = (resource.inputs.get("spec") or {}).get("hard") or {}

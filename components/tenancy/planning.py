@@ -416,14 +416,7 @@ def admission_policy(args: TenantArgs, images: Sequence[str]) -> dict[str, Any]:
     pods = "object.kind != 'Pod'"
     priorities = [f"job-{priority}" for priority in args.priorities]
     allowed = ", ".join(priorities) or "none"
-    rules: list[dict[str, Any]] = [
-        {
-            "apiGroups": [""],
-            "apiVersions": ["v1"],
-            "resources": ["pods", "pods/ephemeralcontainers"],
-            "operations": ["CREATE", "UPDATE"],
-        }
-    ]
+    kinds: list[tuple[str, str]] = [("", "services")]
     prefixes = _listed(images)
     validations: list[dict[str, Any]] = [
         {
@@ -448,7 +441,6 @@ def admission_policy(args: TenantArgs, images: Sequence[str]) -> dict[str, Any]:
         },
     ]
     # An address that is none of the cluster's would be taken from everybody else (CVE-2020-8554).
-    rules.append(_created("", "services"))
     validations.append(
         {
             "expression": f"{_other('', 'services')} || !has(object.spec.externalIPs) || "
@@ -457,7 +449,7 @@ def admission_policy(args: TenantArgs, images: Sequence[str]) -> dict[str, Any]:
         }
     )
     for resource, at in (("sparkapplications", "object.spec"), ("scheduledsparkapplications", "object.spec.template")):
-        rules.append(_created("sparkoperator.k8s.io", resource))
+        kinds.append(("sparkoperator.k8s.io", resource))
         keys = " || ".join(f"k.startsWith({_literal(key)})" for key in SPARK_KEYS)
         validations.append(
             {
@@ -469,6 +461,7 @@ def admission_policy(args: TenantArgs, images: Sequence[str]) -> dict[str, Any]:
         )
     limits = args.largest_job
     if limits.pods is not None:
+        kinds += JOB_SIZES
         for (group, resource), size in JOB_SIZES.items():
             validations.append(
                 {
@@ -478,6 +471,7 @@ def admission_policy(args: TenantArgs, images: Sequence[str]) -> dict[str, Any]:
                 }
             )
     if limits.hours is not None:
+        kinds += JOB_DEADLINES
         for (group, resource), at in JOB_DEADLINES.items():
             validations.append(
                 {
@@ -486,27 +480,28 @@ def admission_policy(args: TenantArgs, images: Sequence[str]) -> dict[str, Any]:
                     "message": f"a job must end within {limits.hours} hours: set activeDeadlineSeconds",
                 }
             )
-    limited = [*(JOB_SIZES if limits.pods is not None else ()), *(JOB_DEADLINES if limits.hours is not None else ())]
-    for group, resource in dict.fromkeys(limited):
-        if resource != "sparkapplications":
-            rules.append(_created(group, resource))
     return {
         "failurePolicy": "Fail",
         # What runs when the rules become narrower may still be finished.
         "matchConditions": [
             {"name": "new", "expression": "request.operation == 'CREATE' || object.spec != oldObject.spec"}
         ],
-        "matchConstraints": {"resourceRules": rules},
+        "matchConstraints": {
+            "resourceRules": [
+                _rule("", "v1", "pods", "pods/ephemeralcontainers"),
+                *(_rule(group, "*", resource) for group, resource in dict.fromkeys(kinds)),
+            ]
+        },
         "validations": validations,
     }
 
 
-def _created(group: str, resource: str) -> dict[str, Any]:
-    """The rule by which a policy looks at what is made of one kind."""
+def _rule(group: str, version: str, *resources: str) -> dict[str, Any]:
+    """The rule by which a policy looks at what is made or changed."""
     return {
         "apiGroups": [group],
-        "apiVersions": ["*"],
-        "resources": [resource],
+        "apiVersions": [version],
+        "resources": list(resources),
         "operations": ["CREATE", "UPDATE"],
     }
 

@@ -1,6 +1,6 @@
 """Calls of resource pool QoS, over the generic operation of Alibaba Cloud's OSS SDK, which has no typed ones.
 
-Sources: alibabacloud.com/help/en/oss/developer-reference/ resource-pool-qos-operations for the calls; pypi.org/project/
+Sources: alibabacloud.com/help/en/oss/developer-reference/ resource-pool-qos-operations for the calls; the package
 alibabacloud-oss-v2 1.4.1 for signing and errors. Retries are ours: the SDK's do not honour Retry-After.
 """
 

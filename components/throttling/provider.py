@@ -7,8 +7,8 @@ module or a class breaks states: keep the old name importable. Creating a settin
 import contextlib
 import functools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pulumi
 from pulumi import dynamic
@@ -351,151 +351,75 @@ def _in_group(place: Place, group: str) -> Place:
     return Place(place.region, place.pool, place.bucket, group)
 
 
-class BucketThrottle(dynamic.Resource, module="oss", name="BucketThrottle"):
-    """Limits of a bucket. The id is region/pool/bucket."""
+class _SettingResource(dynamic.Resource, module="oss"):
+    """A setting as a resource. Its inputs are the identity and the key of its provider, and no others."""
+
+    setting: ClassVar[type[Setting[Any]]]
 
     def __init__(
         self,
         resource_name: str,
         *,
-        region: pulumi.Input[str],
-        pool: pulumi.Input[str],
-        bucket: pulumi.Input[str],
-        limits: pulumi.Input[Mapping[str, int]],
         support_request: str = "",
         opts: pulumi.ResourceOptions | None = None,
+        **inputs: pulumi.Input[Any],
     ) -> None:
-        """Register it. limits: as `Qos.properties` gives them."""
-        inputs = {"region": region, "pool": pool, "bucket": bucket, "limits": limits, SUPPORT_REQUEST: support_request}
-        super().__init__(BucketThrottleProvider(), resource_name, inputs, opts)
+        """Register it. support_request: the text of the ticket that errors quote; inputs: all that its class names."""
+        setting = type(self).setting()
+        wanted = {*setting.identity, setting.key}
+        if inputs.keys() != wanted:
+            raise TypeError(f"{type(self).__name__} takes {', '.join(sorted(wanted))}, not {', '.join(sorted(inputs))}")
+        super().__init__(setting, resource_name, {**inputs, SUPPORT_REQUEST: support_request}, opts)
 
 
-class BucketRequesterThrottle(dynamic.Resource, module="oss", name="BucketRequesterThrottle"):
-    """Limits of a requester on one bucket. The id is region/pool/bucket/requester."""
+class BucketThrottle(_SettingResource, module="oss", name="BucketThrottle"):
+    """`limits` of a bucket, as `Qos.properties` gives them. The id is region/pool/bucket."""
 
-    def __init__(
-        self,
-        resource_name: str,
-        *,
-        region: pulumi.Input[str],
-        pool: pulumi.Input[str],
-        bucket: pulumi.Input[str],
-        requester: pulumi.Input[str],
-        limits: pulumi.Input[Mapping[str, int]],
-        support_request: str = "",
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        """Register it. requester: id of a RAM user or role; limits: as `Qos.properties` gives them."""
-        inputs = {
-            **{"region": region, "pool": pool, "bucket": bucket, "requester": requester, "limits": limits},
-            SUPPORT_REQUEST: support_request,
-        }
-        super().__init__(BucketRequesterThrottleProvider(), resource_name, inputs, opts)
+    setting = BucketThrottleProvider
 
 
-class BucketGroupMembership(dynamic.Resource, module="oss", name="BucketGroupMembership"):
-    """A bucket's place in a group. The id is region/pool/bucket."""
+class BucketRequesterThrottle(_SettingResource, module="oss", name="BucketRequesterThrottle"):
+    """`limits` of a requester, the id of a RAM user or role, on one bucket. The id is region/pool/bucket/requester."""
 
-    def __init__(
-        self,
-        resource_name: str,
-        *,
-        region: pulumi.Input[str],
-        pool: pulumi.Input[str],
-        bucket: pulumi.Input[str],
-        group: pulumi.Input[str],
-        support_request: str = "",
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        """Register it."""
-        inputs = {"region": region, "pool": pool, "bucket": bucket, "group": group, SUPPORT_REQUEST: support_request}
-        super().__init__(BucketGroupMembershipProvider(), resource_name, inputs, opts)
+    setting = BucketRequesterThrottleProvider
 
 
-class BucketGroupThrottle(dynamic.Resource, module="oss", name="BucketGroupThrottle"):
-    """Limits of a group of buckets. The id is region/pool/group."""
+class BucketGroupMembership(_SettingResource, module="oss", name="BucketGroupMembership"):
+    """A bucket's place in a `group`. The id is region/pool/bucket."""
 
-    def __init__(
-        self,
-        resource_name: str,
-        *,
-        region: pulumi.Input[str],
-        pool: pulumi.Input[str],
-        group: pulumi.Input[str],
-        limits: pulumi.Input[Mapping[str, int]],
-        support_request: str = "",
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        """Register it. limits: as `Qos.properties` gives them."""
-        inputs = {"region": region, "pool": pool, "group": group, "limits": limits, SUPPORT_REQUEST: support_request}
-        super().__init__(BucketGroupThrottleProvider(), resource_name, inputs, opts)
+    setting = BucketGroupMembershipProvider
 
 
-class PoolRequesterThrottle(dynamic.Resource, module="oss", name="PoolRequesterThrottle"):
-    """Limits of a requester in a whole pool. The id is region/pool/requester."""
+class BucketGroupThrottle(_SettingResource, module="oss", name="BucketGroupThrottle"):
+    """`limits` of a group of buckets, as `Qos.properties` gives them. The id is region/pool/group."""
 
-    def __init__(
-        self,
-        resource_name: str,
-        *,
-        region: pulumi.Input[str],
-        pool: pulumi.Input[str],
-        requester: pulumi.Input[str],
-        limits: pulumi.Input[Mapping[str, int]],
-        support_request: str = "",
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        """Register it. requester: id of a RAM user or role; limits: as `Qos.properties` gives them."""
-        inputs = {
-            **{"region": region, "pool": pool, "requester": requester, "limits": limits},
-            SUPPORT_REQUEST: support_request,
-        }
-        super().__init__(PoolRequesterThrottleProvider(), resource_name, inputs, opts)
+    setting = BucketGroupThrottleProvider
 
 
-class PoolPriorities(dynamic.Resource, module="oss", name="PoolPriorities"):
-    """All priorities of a pool's buckets and groups. The id is region/pool."""
+class PoolRequesterThrottle(_SettingResource, module="oss", name="PoolRequesterThrottle"):
+    """`limits` of a requester, the id of a RAM user or role, in a whole pool. The id is region/pool/requester."""
 
-    def __init__(
-        self,
-        resource_name: str,
-        *,
-        region: pulumi.Input[str],
-        pool: pulumi.Input[str],
-        priorities: pulumi.Input[Mapping[str, Any]],
-        support_request: str = "",
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        """Register it. priorities: as `PriorityDocument.properties` gives them."""
-        inputs = {"region": region, "pool": pool, "priorities": priorities, SUPPORT_REQUEST: support_request}
-        super().__init__(PoolPrioritiesProvider(), resource_name, inputs, opts)
+    setting = PoolRequesterThrottleProvider
 
 
-class PoolRequesterPriorities(dynamic.Resource, module="oss", name="PoolRequesterPriorities"):
-    """All priorities of a pool's requesters. The id is region/pool."""
+class PoolPriorities(_SettingResource, module="oss", name="PoolPriorities"):
+    """All `priorities` of a pool's buckets and groups, as `PriorityDocument.properties` gives them. The id is
+    region/pool."""
 
-    def __init__(
-        self,
-        resource_name: str,
-        *,
-        region: pulumi.Input[str],
-        pool: pulumi.Input[str],
-        priorities: pulumi.Input[Mapping[str, Any]],
-        support_request: str = "",
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        """Register it. priorities: as `PriorityDocument.properties` gives them, with ids of requesters."""
-        inputs = {"region": region, "pool": pool, "priorities": priorities, SUPPORT_REQUEST: support_request}
-        super().__init__(PoolRequesterPrioritiesProvider(), resource_name, inputs, opts)
+    setting = PoolPrioritiesProvider
 
 
-PROVIDERS: Mapping[str, Callable[[], dynamic.ResourceProvider]] = {
-    "BucketThrottle": BucketThrottleProvider,
-    "BucketRequesterThrottle": BucketRequesterThrottleProvider,
-    "BucketGroupMembership": BucketGroupMembershipProvider,
-    "BucketGroupThrottle": BucketGroupThrottleProvider,
-    "PoolRequesterThrottle": PoolRequesterThrottleProvider,
-    "PoolPriorities": PoolPrioritiesProvider,
-    "PoolRequesterPriorities": PoolRequesterPrioritiesProvider,
+class PoolRequesterPriorities(_SettingResource, module="oss", name="PoolRequesterPriorities"):
+    """All `priorities` of a pool's requesters, with their ids. The id is region/pool."""
+
+    setting = PoolRequesterPrioritiesProvider
+
+
+PROVIDERS: Mapping[str, type[Setting[Any]]] = {
+    kind.__name__: kind.setting
+    for kind in (
+        *(BucketThrottle, BucketRequesterThrottle, BucketGroupMembership, BucketGroupThrottle),
+        *(PoolRequesterThrottle, PoolPriorities, PoolRequesterPriorities),
+    )
 }
 """The provider of each kind of resource."""

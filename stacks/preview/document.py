@@ -526,11 +526,12 @@ def tenancy(environment: Environment, recording: Recording) -> DocumentTenancy |
     if not environment.tenants:
         return None
     stack = recording.stack
-    plans, pools = tenant_plans(environment, stack), _pools(environment)
+    around, pools = surroundings(environment, stack), _pools(environment)
+    plans = tenant_plans(environment, around)
     network = network_of(environment)
     pod_networks = [vswitch.cidr for vswitch in network.of("pods")] if network else [IPv4Network("0.0.0.0/0")]
     resources = [Resource(r.type, r.name, r.applied) for r in recording.resources]
-    found = tenant_isolation(resources, assets_of(plans, surroundings(environment, stack)), pod_networks)
+    found = tenant_isolation(resources, assets_of(plans, around), pod_networks)
     shared = sharing(plans)
     ways: dict[tuple[str, str, Any, str], list[str]] = {}
     for way in found.ways:

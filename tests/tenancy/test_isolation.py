@@ -27,7 +27,7 @@ def _prod() -> tuple[Sequence[Resource], Mapping[str, TenantPlan], Any]:
     recording = record_environment(STACK, config)
     environment = load_environment(STACK, config)
     resources = [Resource(r.type, r.name, r.applied) for r in recording.resources]
-    return resources, tenant_plans(environment, STACK), environment
+    return resources, tenant_plans(environment, surroundings(environment, STACK)), environment
 
 
 def _isolation(*changes: Change) -> Isolation:
