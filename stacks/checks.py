@@ -15,7 +15,6 @@ from components.inputs import InvalidInput, Problem, one_of, parse_cidr
 from components.job_classes import order_problems, plan_job_classes
 from components.network import Role, plan_network
 from components.node_pools import NodePoolPlan, autoscaler_problems, plan_node_pool
-from components.platform import plan_systems
 from components.registry import instance_name_problems, registry_problems
 from components.serverless import serverless_problems
 from components.storage import bucket_problems
@@ -34,6 +33,7 @@ from .environment import (
     kubernetes_version,
     roles,
 )
+from .systems import job_kind_problems, systems_of
 from .tenancy import tenancy_problems
 
 CLOUD_SECTIONS = (
@@ -72,9 +72,8 @@ BASIC_NODES = 10
 def check(environment: Environment, stack: str) -> list[Problem]:
     """All problems of an environment whose values have the right types."""
     problems = [*_policy_problems(environment)]
-    problems += _caught(
-        "systems", lambda: plan_systems(environment.systems, environment.flavor, kubernetes_version(environment))
-    )
+    problems += _caught("systems", lambda: systems_of(environment))
+    problems += job_kind_problems(environment)
     if environment.flavor == "upstream":
         return [*problems, *_upstream_problems(environment), *tenancy_problems(environment, stack, {})]
     pools: dict[str, NodePoolPlan] = {}

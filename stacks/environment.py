@@ -18,7 +18,8 @@ from components.inputs import Args
 from components.job_classes import Compute, JobClassArgs, SchedulingArgs
 from components.network import NetworkArgs
 from components.node_pools import AutoscalerArgs, NodePoolArgs, NodePoolPlan
-from components.platform import Flavor, SystemArgs
+from components.platform import Flavor, OperatorsArgs, SystemArgs
+from components.queues import QueuesArgs
 from components.registry import RegistryArgs
 from components.serverless import ServerlessArgs
 from components.storage import BucketArgs
@@ -241,7 +242,13 @@ class Environment(Args):
     """What all tenants share."""
 
     systems: Mapping[str, SystemArgs] = {}
-    """In-cluster systems by name, out of the catalog."""
+    """In-cluster systems by name, out of the catalog; what they require comes along."""
+
+    operators: OperatorsArgs = OperatorsArgs()
+    """What all systems share that are installed by a chart."""
+
+    queues: QueuesArgs = QueuesArgs()
+    """The queues that all kinds of jobs go through."""
 
     kubernetes: KubernetesArgs = KubernetesArgs()
     """The cluster of an upstream environment."""

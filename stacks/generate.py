@@ -3,12 +3,15 @@
 import argparse
 import json
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
 
+import yaml
 from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
 
+from components.job_templates import CHARTS, JobValues
 from policies.rules import RULES
 
 from .environment import Environment
@@ -55,6 +58,7 @@ def files() -> Mapping[Path, str]:
         ROOT / "docs" / "environment.md": environment_page(),
         ROOT / "docs" / "policies.md": policies_page(),
         **tenant_pages(),
+        **{path: text for name, model in CHARTS.items() for path, text in chart_files(name, model).items()},
     }
 
 
@@ -66,6 +70,44 @@ def tenant_pages() -> Mapping[Path, str]:
         for stack, environment in loaded.items()
         for name in environment.tenants
     }
+
+
+CHART_TABLE = "<!-- values: generated from the schema -->"
+"""Line of a chart's README below which its table of values stands."""
+
+
+def chart_files(name: str, model: type[JobValues]) -> Mapping[Path, str]:
+    """Schema, values and README of a chart, and the defaults of entries that users name, which Helm does not fill in."""
+    folder = ROOT / "charts" / name
+    schema = deepcopy(described_schema(model))
+    # Helm hands these to every chart: its own, and what is for the library.
+    schema["properties"] |= {key: {"type": "object", "description": "Helm's own."} for key in ("common", "global")}
+    defaults = {
+        definition: {key: value["default"] for key, value in part["properties"].items() if "default" in value}
+        for definition, part in schema["$defs"].items()
+        if "properties" in part
+    }
+    readme = folder / "README.md"
+    prose = readme.read_text(encoding="utf-8").partition(CHART_TABLE)[0] if readme.is_file() else f"# {name}\n\n"
+    table = [*_section(described_schema(model), schema["$defs"], "Values", "", {})]
+    return {
+        folder / "values.schema.json": _json({"$schema": DRAFT, **schema}),
+        folder / "values.yaml": _values(described_schema(model)),
+        folder / "defaults.json": _json(defaults),
+        readme: f"{prose}{CHART_TABLE}\n\n" + "\n".join(table).rstrip() + "\n",
+    }
+
+
+def _values(schema: Schema) -> str:
+    """The default values of a chart, each below its meaning."""
+    lines = ["# Generated from the schema; do not edit. Keys without a default are required."]
+    for key, value in schema["properties"].items():
+        lines += ["", *(f"# {line}" for line in textwrap.wrap(_prose(value.get("description", "")), 116))]
+        if "default" in value:
+            lines.append(yaml.safe_dump({key: value["default"]}, sort_keys=False, width=10_000).rstrip())
+        else:
+            lines.append(f"# {key}:")
+    return "\n".join(lines) + "\n"
 
 
 def graph(stack: str) -> str:

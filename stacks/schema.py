@@ -41,9 +41,11 @@ def _nested(model: type[Args]) -> Iterator[type[Args]]:
 
 
 def _field_texts(model: type[Args]) -> Mapping[str, str]:
-    body = _class_bodies(model.__module__)[model.__name__]
+    """The strings below the fields of a model and of those that it inherits from; its own win."""
+    bodies = [_class_bodies(base.__module__)[base.__name__] for base in reversed(model.__mro__) if issubclass(base, Args)]
     return {
         field.target.id: inspect.cleandoc(text.value.value)
+        for body in bodies
         for field, text in itertools.pairwise(body)
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
         if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and isinstance(text.value.value, str)

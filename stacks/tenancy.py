@@ -7,7 +7,6 @@ from components.inputs import InvalidInput, Problem, parse_cidr
 from components.job_classes import plan_job_classes, priority_of
 from components.network import NetworkPlan, plan_network
 from components.node_pools import NodePoolPlan
-from components.platform import plan_systems
 from components.tenancy import (
     Available,
     PodPrices,
@@ -405,7 +404,7 @@ def _claims(environment: Environment) -> dict[str, tuple[int, int]]:
 def _installed(environment: Environment) -> Mapping[str, str]:
     """The namespaces of the systems that run, by their names."""
     try:
-        plan = plan_systems(environment.systems, environment.flavor, kubernetes_version(environment))
+        plan = systems_of(environment)
     except InvalidInput:
         return {}
     return {system.name: system.namespace for system in plan}

@@ -216,6 +216,12 @@ def systems() -> Mapping[str, Mapping[str, Any]]:
 
 
 @functools.cache
+def chart_values() -> Mapping[str, Mapping[str, Any]]:
+    """The values of charts that the catalog knows, two levels deep: each key with the kind of its value."""
+    return {name: row["keys"] for name, row in _read("chart_values.json")["charts"].items()}
+
+
+@functools.cache
 def replacing_properties() -> Mapping[str, frozenset[str]]:
     """The input properties of each Alibaba Cloud resource type whose change replaces the resource."""
     return {token: frozenset(names) for token, names in _read("replacements.json")["types"].items()}

@@ -22,7 +22,6 @@ from components.inputs import Args
 from components.job_classes import Rung, plan_job_classes
 from components.network import plan_network
 from components.node_pools import NodePoolPlan, plan_node_pool
-from components.platform import plan_systems
 from components.tenancy import TenantPlan, assets_of, tenant_isolation
 from components.tenancy import declared as sharing
 from components.tenancy.planning import own_bucket, prefix_of, promises
@@ -32,6 +31,7 @@ from components.throttling.wire import UNLIMITED
 from ..addresses import AddressNeed, address_needs
 from ..environment import Environment, compute, kubernetes_version, roles
 from ..policy_config import policy_config, usage_by_resource
+from ..systems import systems_of
 from ..tenancy import network_of, promised, surroundings, tenancy_notes, tenant_plans
 from .findings import Findings
 from .recording import Options, Recorded, Recording
@@ -366,7 +366,7 @@ def build(
         tenancy=tenancy(environment, recording),
         unconfirmed={
             system.name: system.unconfirmed
-            for system in plan_systems(environment.systems, environment.flavor, kubernetes_version(environment))
+            for system in systems_of(environment)
             if system.unconfirmed
         },
         cost=_cost(environment, recording.stack, resources),

@@ -1,0 +1,197 @@
+"""What the charts for jobs share."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from pydantic import Field, JsonValue
+
+from ..inputs import Args
+
+Quantities = Mapping[str, str | int]
+Image = Annotated[str, Field(min_length=1)]
+
+
+class ResourceValues(Args):
+    """What a pod asks for, as Kubernetes writes it."""
+
+    requests: Quantities = {}
+    """Requests by resource name, such as `cpu: 4` and `memory: 16Gi`."""
+
+    limits: Quantities = {}
+    """Limits by resource name."""
+
+
+class PlacementValues(Args):
+    """Where the pods of a job class run: what the environment writes into a pod template."""
+
+    labels: Mapping[str, str] = {}
+    """Labels of pods."""
+
+    annotations: Mapping[str, str] = {}
+    """Annotations of pods."""
+
+    affinity: Mapping[str, JsonValue] = {}
+    """Affinity of pods."""
+
+    tolerations: Sequence[Mapping[str, JsonValue]] = ()
+    """Tolerations of pods."""
+
+    priority_class_name: str = ""
+    """Priority class of pods."""
+
+    resources: ResourceValues = ResourceValues()
+    """What a pod of the class asks for, where the job says nothing else."""
+
+
+class MarkerValues(Args):
+    """What a job of one kind says to enter its queue."""
+
+    labels: Mapping[str, str] = {}
+    """Labels of the job."""
+
+    annotations: Mapping[str, str] = {}
+    """Annotations of the job."""
+
+    elastic: Mapping[str, str] = {}
+    """Annotations of the job where it grows and shrinks while it runs."""
+
+    pods: Mapping[str, str] = {}
+    """Labels of its pods."""
+
+    suspend: bool = False
+    """Whether it is made with `spec.suspend: true`."""
+
+
+class QueueValues(Args):
+    """The queue of the namespace."""
+
+    name: str = ""
+    """Its name, for people."""
+
+    markers: Mapping[str, MarkerValues] = {}
+    """What jobs say to enter it, by kind."""
+
+    gang_labels: Mapping[str, str] = {}
+    """Labels of pods that start together or not at all; `{name}` stands for the job's name, `{pods}` for their
+    number."""
+
+    gang_annotations: Mapping[str, str] = {}
+    """The same for annotations."""
+
+
+class ObjectStorageValues(Args):
+    """Where the buckets are. Empty outside Alibaba Cloud."""
+
+    region: str = ""
+    """Region of the buckets."""
+
+    endpoint: str = ""
+    """Endpoint inside the VPC."""
+
+    buckets: Mapping[str, str] = {}
+    """Names of the buckets by role."""
+
+    event_logs: str = ""
+    """Where Spark and Ray keep what they did, such as `oss://acme-prod-event-logs/data/`."""
+
+
+class PlatformValues(Args):
+    """What an environment knows of a namespace. Printed by `make values`; empty for any other cluster."""
+
+    environment: str = ""
+    """Its name."""
+
+    namespace: str = ""
+    """The namespace that this is of."""
+
+    tenant: str = ""
+    """The tenant that the namespace belongs to."""
+
+    cost_center: str = ""
+    """Who pays."""
+
+    scheduler_name: str = ""
+    """The scheduler of pods, where it is not the cluster's own."""
+
+    queue: QueueValues = QueueValues()
+    """The queue of the namespace."""
+
+    job_classes: Mapping[str, PlacementValues] = {}
+    """The job classes that may run there, by name. Empty: placement is not the environment's."""
+
+    service_accounts: Sequence[str] = ()
+    """Service accounts of the namespace, one a kind of job. Empty: not known."""
+
+    object_storage: ObjectStorageValues = ObjectStorageValues()
+    """Where the buckets are."""
+
+
+class VolumeValues(Args):
+    """A claim that is mounted, such as one of the environment's `volumes`, which reach buckets by pod identity."""
+
+    claim: Annotated[str, Field(min_length=1)]
+    """Name of the PersistentVolumeClaim."""
+
+    path: Annotated[str, Field(pattern=r"^/.+")]
+    """Where it is mounted."""
+
+    sub_path: str = ""
+    """A directory of it, instead of the whole."""
+
+    read_only: bool = True
+    """Whether it is only read."""
+
+
+class GangValues(Args):
+    """Whether a job's pods start together or not at all."""
+
+    enabled: bool = False
+    """Whether they do. With Kueue every job does."""
+
+    minimum: Annotated[int, Field(ge=1)] | None = None
+    """How many pods must find room before any starts, at most all. None: all."""
+
+
+class PodValues(Args):
+    """One kind of pods of a job."""
+
+    job_class: str = ""
+    """The job class whose placement they have; one of `platform.jobClasses`, if there are any. Empty: none."""
+
+    resources: ResourceValues | None = None
+    """What each asks for. None: what its job class says."""
+
+    labels: Mapping[str, str] = {}
+    """Further labels."""
+
+    annotations: Mapping[str, str] = {}
+    """Further annotations."""
+
+
+class JobValues(Args):
+    """What every chart takes."""
+
+    platform: PlatformValues = PlatformValues()
+    """What the environment knows of the namespace: the output of `make values`."""
+
+    image: Image
+    """Image of the pods, with a tag that does not change."""
+
+    image_pull_policy: Annotated[str, Field(pattern="^(Always|IfNotPresent|Never)$")] = "IfNotPresent"
+    """When the image is pulled."""
+
+    service_account_name: str = ""
+    """Service account of the pods, and so their RAM role. Empty: the one of this kind of job, if the platform has it,
+    else the namespace's own."""
+
+    env: Mapping[str, str] = {}
+    """Environment variables. Not for secrets."""
+
+    secrets: Sequence[str] = ()
+    """Secrets of the namespace whose keys become environment variables."""
+
+    volumes: Sequence[VolumeValues] = ()
+    """Claims that every pod mounts."""
+
+    files: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")], str] = {}
+    """Small files, such as the job's script, by name; every pod has them in `/etc/job`."""

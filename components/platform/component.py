@@ -1,0 +1,271 @@
+"""The in-cluster systems as resources: add-ons of ACK, and Helm releases."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_alicloud as alicloud
+import pulumi_kubernetes as kubernetes
+
+from ..inputs import InvalidInput, Problem
+from ..kubectl import kubectl_job
+from .args import Flavor, OperatorsArgs, SystemArgs
+from .planning import Placement, SystemPlan, plan_systems
+
+MANAGED = {"app.kubernetes.io/managed-by": "pulumi"}
+RELEASES_KEPT = 5
+"""Revisions of a release that Helm keeps; each is a Secret."""
+
+
+class Platform(pulumi.ComponentResource):
+    """The systems of one cluster, in the order in which they need each other.
+
+    An ACK add-on is an add-on resource, everything else a Helm release, which is rolled back where it fails, and which
+    needs a Kubernetes provider of the cluster in `opts`. Each namespace of a release has a network policy, and each
+    controller of several pods a disruption budget.
+
+    Example:
+
+        Platform("platform", {"kuberay": SystemArgs()}, flavor="ack", cluster_id=cluster.cluster_id)
+    """
+
+    systems: Mapping[str, pulumi.Resource]
+    """The resource of each installed system: what uses a system's resource definitions depends on it."""
+
+    plan: Sequence[SystemPlan]
+    """The decisions behind the resources."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        systems: Mapping[str, SystemArgs],
+        *,
+        flavor: Flavor,
+        kubernetes_version: str | None = None,
+        operators: OperatorsArgs | None = None,
+        placement: Placement | None = None,
+        region: str = "",
+        charts: bool = True,
+        wiring: Mapping[str, Mapping[str, Any]] | None = None,
+        api_server_cidrs: Sequence[str] = (),
+        kubectl_image: str | None = None,
+        cluster_id: pulumi.Input[str] | None = None,
+        log_project: pulumi.Input[str] | None = None,
+        deleted_with: pulumi.Resource | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Plan the systems and register them.
+
+        placement: of controllers; charts: False leaves out what needs the API server; wiring: values by system that
+        follow from the rest of the platform; api_server_cidrs: IPv4 networks that the API server calls webhooks from,
+        none for any; kubectl_image: an image with kubectl as its entry point, required where a release must be
+        mended; cluster_id: the ACK cluster, required with add-ons; log_project: for the add-ons that take one;
+        deleted_with: the cluster's resource, whose end makes the removal of each system needless. The others are as of
+        `plan_systems`. Raises `InvalidInput` with all problems before anything is registered.
+        """
+        operators = operators or OperatorsArgs()
+        self.plan = plan_systems(
+            systems,
+            flavor,
+            kubernetes_version,
+            operators=operators,
+            placement=placement,
+            region=region,
+            charts=charts,
+            wiring=wiring,
+        )
+        if cluster_id is None and (flavor == "ack" or not all(system.in_cluster for system in self.plan)):
+            raise InvalidInput([Problem("cluster_id", None, "missing; add-ons need the cluster's id")])
+        mended = [system.name for system in self.plan if system.patches]
+        if mended and kubectl_image is None:
+            raise InvalidInput([Problem("kubectl_image", None, f"missing; {', '.join(mended)} must be mended with kubectl")])
+        super().__init__("ack-ai-blueprint:platform:Platform", resource_name, None, opts)
+        self._name, self._deleted_with = resource_name, deleted_with
+        installed: dict[str, pulumi.Resource] = {}
+        for system in self.plan:
+            needs = [installed[name] for name in system.requires if name in installed]
+            if system.channel == "manifests":
+                installed[system.name] = self._manifests(system, needs)
+            elif system.in_cluster:
+                installed[system.name] = self._release(system, kubectl_image or "", needs)
+            else:
+                installed[system.name] = self._add_on(system, cluster_id or "", log_project, needs)
+        if operators.network_policies:
+            for namespace in dict.fromkeys(system.namespace for system in self.plan if system.in_cluster):
+                self._network_policy(namespace, api_server_cidrs, installed)
+        self.systems = installed
+        self.register_outputs({"systems": {system.name: system.version or "current" for system in self.plan}})
+
+    def _options(self, needs: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, depends_on=list(needs), deleted_with=self._deleted_with)
+
+    def _add_on(
+        self,
+        system: SystemPlan,
+        cluster_id: pulumi.Input[str],
+        log_project: pulumi.Input[str] | None,
+        needs: Sequence[pulumi.Resource],
+    ) -> pulumi.Resource:
+        cleans_up = system.cleanup_cloud_resources
+        options = self._options(needs)
+        if cleans_up:
+            # An add-on that made cloud resources must be removed while the cluster still runs.
+            options.deleted_with = None
+        return alicloud.cs.KubernetesAddon(
+            f"{self._name}-{system.name}",
+            cluster_id=cluster_id,
+            # The provider would otherwise make up a name, and ACK answers AddonNotFound.
+            name=system.package,
+            version=system.version,
+            config=_config(system, log_project),
+            cleanup_cloud_resources=True if cleans_up else None,
+            opts=options,
+        )
+
+    def _manifests(self, system: SystemPlan, needs: Sequence[pulumi.Resource]) -> pulumi.Resource:
+        return kubernetes.kustomize.v2.Directory(
+            f"{self._name}-{system.name}", directory=system.repository, opts=self._options(needs)
+        )
+
+    def _release(
+        self, system: SystemPlan, kubectl_image: str, needs: Sequence[pulumi.Resource]
+    ) -> pulumi.Resource:
+        oci = system.repository.startswith("oci://")
+        release = kubernetes.helm.v3.Release(
+            f"{self._name}-{system.name}",
+            name=system.package,
+            chart=f"{system.repository}/{system.package}" if oci else system.package,
+            version=system.version,
+            namespace=system.release_namespace or system.namespace,
+            create_namespace=True,
+            repository_opts=None if oci else {"repo": system.repository},
+            values=dict(system.values),
+            # What must be mended after the release never gets ready by itself, and would be rolled back.
+            atomic=not system.patches,
+            skip_await=bool(system.patches),
+            timeout=system.timeout_seconds,
+            max_history=RELEASES_KEPT,
+            opts=self._options(needs),
+        )
+        for patch in system.patches:
+            self._mend(system, patch, kubectl_image, release)
+        if system.budget:
+            kubernetes.policy.v1.PodDisruptionBudget(
+                f"{self._name}-{system.name}",
+                metadata={"name": system.name, "namespace": system.namespace, "labels": MANAGED},
+                spec={"max_unavailable": 1, "selector": {"match_labels": dict(system.budget)}},
+                opts=self._options([release]),
+            )
+        return release
+
+    def _mend(
+        self, system: SystemPlan, patch: Mapping[str, str], kubectl_image: str, release: pulumi.Resource
+    ) -> None:
+        """A Job that replaces one value of a Deployment after each release."""
+        name = f"mend-{patch['deployment']}"
+        metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {
+            "name": name,
+            "namespace": system.namespace,
+            "labels": MANAGED,
+        }
+        options = self._options([release])
+        account = kubernetes.core.v1.ServiceAccount(f"{self._name}-{name}", metadata=metadata, opts=options)
+        kubernetes.rbac.v1.Role(
+            f"{self._name}-{name}",
+            metadata=metadata,
+            rules=[
+                {
+                    "api_groups": ["apps"],
+                    "resources": ["deployments"],
+                    "resource_names": [patch["deployment"]],
+                    "verbs": ["get", "patch"],
+                }
+            ],
+            opts=options,
+        )
+        binding = kubernetes.rbac.v1.RoleBinding(
+            f"{self._name}-{name}",
+            metadata=metadata,
+            role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+            subjects=[{"kind": "ServiceAccount", "name": name, "namespace": system.namespace}],
+            opts=options,
+        )
+        change = [{"op": "replace", "path": patch["path"], "value": patch["to"]}]
+        command = ["patch", "deployment", patch["deployment"], "--type=json", f"--patch={json.dumps(change)}"]
+        kubernetes.batch.v1.Job(
+            f"{self._name}-{name}",
+            metadata={**metadata, "name": f"{name}-{(system.version or '').replace('.', '-')}"},
+            spec=kubectl_job(kubectl_image, name, command),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=[release, account, binding],
+                deleted_with=self._deleted_with,
+                # The template of a Job cannot be changed.
+                replace_on_changes=["spec"],
+                delete_before_replace=True,
+            ),
+        )
+
+    def _network_policy(
+        self, namespace: str, api_server_cidrs: Sequence[str], installed: Mapping[str, pulumi.Resource]
+    ) -> None:
+        here = [system for system in self.plan if system.namespace == namespace and system.in_cluster]
+        namespaces = sorted({"kube-system", *(system.namespace for system in self.plan)})
+        kubernetes.networking.v1.NetworkPolicy(
+            f"{self._name}-{namespace}",
+            metadata={"name": "platform", "namespace": namespace, "labels": MANAGED},
+            spec={
+                "pod_selector": {},
+                "policy_types": ["Ingress"],
+                "ingress": ingress_rules(here, namespaces, api_server_cidrs),
+            },
+            opts=self._options([installed[system.name] for system in here]),
+        )
+
+
+def ingress_rules(
+    systems: Sequence[SystemPlan], namespaces: Sequence[str], api_server_cidrs: Sequence[str]
+) -> list[kubernetes.networking.v1.NetworkPolicyIngressRuleArgsDict]:
+    """Who reaches the pods of a namespace: those of the platform, the API server its webhooks, all what serves them.
+
+    systems: of that namespace; namespaces: of the platform; api_server_cidrs: none for any address.
+    """
+    rules: list[kubernetes.networking.v1.NetworkPolicyIngressRuleArgsDict] = [
+        {
+            "from_": [
+                {
+                    "namespace_selector": {
+                        "match_expressions": [
+                            {"key": "kubernetes.io/metadata.name", "operator": "In", "values": list(namespaces)}
+                        ]
+                    }
+                }
+            ]
+        }
+    ]
+    webhooks = sorted({port for system in systems for port in system.webhook_ports})
+    if webhooks:
+        peers: list[kubernetes.networking.v1.NetworkPolicyPeerArgsDict] = [
+            {"ip_block": {"cidr": cidr}} for cidr in api_server_cidrs
+        ]
+        rules.append({"ports": _ports(webhooks), **({"from_": peers} if peers else {})})
+    served = sorted({port for system in systems for port in system.serves})
+    if served:
+        rules.append({"ports": _ports(served), "from_": [{"namespace_selector": {}}]})
+    return rules
+
+
+def _ports(ports: Sequence[int]) -> list[kubernetes.networking.v1.NetworkPolicyPortArgsDict]:
+    return [{"protocol": "TCP", "port": port} for port in ports]
+
+
+def _config(system: SystemPlan, log_project: pulumi.Input[str] | None) -> pulumi.Input[str] | None:
+    def text(project: str | None) -> str:
+        values = dict(system.values) if project is None else {system.log_project_key: project, **system.values}
+        # Compact and sorted, or every preview shows a change.
+        return json.dumps(values, separators=(",", ":"), sort_keys=True)
+
+    if system.log_project_key and log_project is not None:
+        return pulumi.Output.from_input(log_project).apply(text)
+    return text(None) if system.values else None

@@ -1,0 +1,146 @@
+"""Values of charts: what the catalog, the platform and the user say, laid over each other, and what is wrong with
+them."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .. import catalog
+from ..inputs import Problem, join, one_of
+from .args import OperatorResources, OperatorsArgs
+
+SECRET_KEY = re.compile(r"(?i)(password|passwd|access_?key_?secret|secret_?access_?key|client_?secret|api_?key|token)$")
+SECRET_VALUE = re.compile(r"\bLTAI[A-Za-z0-9]{12,}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----")
+"""Shapes of an Alibaba Cloud access key id, and of a private key."""
+
+ACK_IMAGES = "registry-{region}-vpc.ack.aliyuncs.com"
+"""Registry of ACK's own images in a region. Source: AliyunContainerService/benchmark-for-spark@6cb2181a, April 2025."""
+
+KINDS: Mapping[str, tuple[type, ...]] = {
+    "text": (str,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "list": (list, tuple),
+    "map": (Mapping,),
+}
+
+
+def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Mappings laid over each other, later ones win; lists are replaced."""
+    result: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            before = result.get(key)
+            both = isinstance(before, Mapping) and isinstance(value, Mapping)
+            result[key] = merged(before, value) if both else value  # pyright: ignore[reportUnknownArgumentType]
+    return result
+
+
+def at(path: str, value: Any) -> dict[str, Any]:
+    """A mapping that holds a value at a path of keys, such as `controller.replicas`."""
+    for key in reversed(path.split(".")):
+        value = {key: value}
+    return value
+
+
+def mirrored(image: str, registry: str) -> str:
+    """An image without tag, or a registry's host alone, as a mirror has it: the host replaced.
+
+    `quay.io/kuberay/operator` becomes `<registry>/kuberay/operator`, `argoproj/cli` `<registry>/argoproj/cli`, `quay.io`
+    `<registry>`.
+    """
+    host, slash, rest = image.partition("/")
+    is_host = "." in host or ":" in host or host == "localhost"
+    return registry if is_host and not slash else f"{registry}/{rest if is_host else image}"
+
+
+def chart_values(
+    form: Mapping[str, Any],
+    *,
+    region: str,
+    replicas: int,
+    resources: OperatorResources,
+    operators: OperatorsArgs,
+    node_selector: Mapping[str, str],
+    tolerations: Sequence[Mapping[str, str]],
+) -> dict[str, Any]:
+    """The values of a chart as the catalog and the platform state them. form: a chart's part of the catalog."""
+    asked = {
+        "requests": {"cpu": _cpu(resources.vcpu), "memory": _memory(resources.memory_gib)},
+        "limits": {"memory": _memory(max(resources.memory_limit_gib, resources.memory_gib))},
+    }
+    settings: Mapping[str, Any] = {
+        "replicas": replicas,
+        "resources": asked,
+        "nodeSelector": dict(node_selector),
+        "tolerations": [dict(toleration) for toleration in tolerations],
+        "priorityClassName": operators.priority_class_name,
+    }
+    found: dict[str, Any] = merged(form.get("values", {}))
+    if "regionalImages" in form and region:
+        found = merged(found, at(form["regionalImages"], ACK_IMAGES.format(region=region)))
+    for key, value in settings.items():
+        for path in form.get(key, ()) if value else ():
+            found = merged(found, at(path, value))
+    if operators.registry is not None:
+        for path, image in form.get("images", {}).items():
+            found = merged(found, at(path, mirrored(image, operators.registry)))
+    if replicas > 1:
+        for path, value in form.get("disruptionBudget", {}).items():
+            found = merged(found, at(path, value))
+    return found
+
+
+def _cpu(vcpu: float) -> str:
+    return f"{round(vcpu * 1000)}m"
+
+
+def _memory(gib: float) -> str:
+    return f"{round(gib * 1024)}Mi"
+
+
+def value_problems(chart: str, values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Keys that a chart does not have, and values of another type; paths are below `values`.
+
+    Nothing is checked of charts whose values the catalog does not know.
+    """
+    tree = catalog.chart_values().get(chart)
+    if tree is not None:
+        yield from _tree_problems("values", values, tree, f"a value of the chart {chart}")
+
+
+def _tree_problems(path: str, values: Mapping[str, Any], tree: Mapping[str, Any], what: str) -> Iterator[Problem]:
+    for key, value in values.items():
+        where = join(path, key)
+        kind = tree.get(key)
+        if kind is None:
+            yield Problem(where, value, one_of(key, tree, what))
+        elif isinstance(kind, Mapping):
+            if isinstance(value, Mapping):
+                yield from _tree_problems(where, value, kind, what)  # pyright: ignore[reportUnknownArgumentType]
+            elif value is not None:
+                yield Problem(where, value, "must be a mapping")
+        elif kind in KINDS and value is not None and not _is(value, kind):
+            yield Problem(where, value, f"must be a {kind}")
+
+
+def _is(value: Any, kind: str) -> bool:
+    if isinstance(value, bool):
+        return kind == "boolean"
+    return isinstance(value, KINDS[kind])
+
+
+def secret_problems(path: str, values: Any) -> Iterator[Problem]:
+    """Texts that look like secrets; the problems do not repeat them."""
+    if isinstance(values, Mapping):
+        for key, value in values.items():  # pyright: ignore[reportUnknownVariableType]
+            where = join(path, str(key))  # pyright: ignore[reportUnknownArgumentType]
+            if isinstance(value, str) and value and SECRET_KEY.search(str(key)):  # pyright: ignore[reportUnknownArgumentType]
+                yield Problem(where, "…", "looks like a secret; name an existing Secret in the chart's own value for it")
+            else:
+                yield from secret_problems(where, value)
+    elif isinstance(values, list | tuple):
+        for index, value in enumerate(values):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+            yield from secret_problems(f"{path}[{index}]", value)
+    elif isinstance(values, str) and SECRET_VALUE.search(values):
+        yield Problem(path, "…", "holds a key; values stand in the state and in the cluster")

@@ -1,0 +1,27 @@
+"""The queues that all kinds of jobs go through: one tree, rendered for the engine of the cluster.
+
+`plan_queues` decides the tree; `Queues` maps it to resources; `markers`, `gang` and `queued` say what jobs need to
+enter it.
+"""
+
+from .args import QueueAmounts, QueueArgs, QueuesArgs
+from .component import Queues
+from .jobs import Gang, Marker, gang, markers, queued
+from .planning import QueueNode, QueuePlan, plan_queues
+from .rendering import Flavor
+
+__all__ = [
+    "Flavor",
+    "Gang",
+    "Marker",
+    "QueueAmounts",
+    "QueueArgs",
+    "QueueNode",
+    "QueuePlan",
+    "Queues",
+    "QueuesArgs",
+    "gang",
+    "markers",
+    "plan_queues",
+    "queued",
+]

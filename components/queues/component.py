@@ -1,0 +1,73 @@
+"""The queues of a cluster as resources."""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from ..job_classes.planning import PRIORITIES
+from .planning import QueuePlan
+from .rendering import Flavor, references, render
+
+MANAGED = {"app.kubernetes.io/managed-by": "pulumi"}
+
+
+class Queues(pulumi.ComponentResource):
+    """The tree of queues of one cluster, as its engine takes it.
+
+    Needs a Kubernetes provider of the cluster in `opts`, and the systems that own its definitions and the namespaces of
+    its leaves before it: give them to `depends_on`.
+
+    Example:
+
+        Queues("queues", plan_queues(QueuesArgs(), tenants, {}, "upstream"), opts=ResourceOptions(depends_on=[platform]))
+    """
+
+    objects: Mapping[str, pulumi.Resource]
+    """The objects by kind, namespace and name, joined by slashes."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        plan: QueuePlan,
+        *,
+        gpu_flavors: Mapping[str, Flavor] | None = None,
+        priority_classes: bool = False,
+        deleted_with: pulumi.Resource | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Register the objects of a plan.
+
+        gpu_flavors: nodes by GPU model, for the engine `kueue`; priority_classes: whether to make `job-high`,
+        `job-normal` and `job-low`, where no job classes do; deleted_with: the cluster's resource, whose end makes their
+        removal needless.
+        """
+        super().__init__("ack-ai-blueprint:queues:Queues", resource_name, None, opts)
+        child = pulumi.ResourceOptions(parent=self, deleted_with=deleted_with)
+        if priority_classes:
+            for priority, value in PRIORITIES.items():
+                kubernetes.scheduling.v1.PriorityClass(
+                    f"{resource_name}-{priority}",
+                    metadata={"name": f"job-{priority}", "labels": MANAGED},
+                    value=value,
+                    description=f"Jobs of {priority} priority",
+                    opts=child,
+                )
+        made: dict[str, pulumi.Resource] = {}
+        for rendered in render(plan, gpu_flavors or {}):
+            metadata = rendered["metadata"]
+            name, namespace = metadata["name"], metadata.get("namespace", "")
+            made["/".join([rendered["kind"], namespace, name])] = kubernetes.apiextensions.CustomResource(
+                f"{resource_name}-{rendered['kind'].lower()}-{'-'.join(part for part in (namespace, name) if part)}",
+                api_version=rendered["apiVersion"],
+                kind=rendered["kind"],
+                metadata={**metadata, "labels": {**MANAGED, **metadata.get("labels", {})}},
+                **{"spec": rendered["spec"]} if "spec" in rendered else {"value": rendered["value"]},
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    deleted_with=deleted_with,
+                    depends_on=[made[key] for key in references(rendered) if key in made],
+                ),
+            )
+        self.objects = made
+        self.register_outputs({"queues": [node.path for node in plan.leaves]})

@@ -1,0 +1,74 @@
+"""The in-cluster systems of an environment: what its sections say of them, and what keeps its jobs from running."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from components import catalog
+from components.inputs import Problem
+from components.node_pools import plan_node_pool
+from components.platform import Placement, SystemPlan, plan_systems
+from components.platform.planning import form_of
+
+from .environment import Environment, kubernetes_version
+
+
+def platform_arguments(environment: Environment) -> Mapping[str, Any]:
+    """What `plan_systems` and `Platform` take of an environment, besides its systems."""
+    return {
+        "flavor": environment.flavor,
+        "kubernetes_version": kubernetes_version(environment),
+        "operators": environment.operators,
+        "placement": _placement(environment),
+        "region": environment.region,
+        "charts": environment.flavor == "upstream" or environment.in_cluster,
+    }
+
+
+def systems_of(environment: Environment) -> list[SystemPlan]:
+    """The systems of an environment, each after those that it needs. Raises `InvalidInput`."""
+    return list(plan_systems(environment.systems, **platform_arguments(environment)))
+
+
+def _placement(environment: Environment) -> Placement:
+    """On ACK the pools of kind system, elsewhere anywhere."""
+    if environment.flavor == "upstream":
+        return Placement()
+    system = {name: args for name, args in environment.node_pools.items() if args.kind == "system"}
+    taints = [taint for args in system.values() for taint in args.taints]
+    tolerations = [
+        {"key": taint.key, "operator": "Exists", "effect": taint.effect} for taint in dict.fromkeys(taints)
+    ]
+    return Placement({"workload": "system"} if system else {}, tolerations)
+
+
+def job_kind_problems(environment: Environment) -> Iterator[Problem]:
+    """Kinds of jobs of tenants for which no system runs."""
+    running = set(environment.systems)
+    running -= {name for name, args in environment.systems.items() if not args.enabled}
+    runners: dict[str, list[str]] = {}
+    for name, entry in catalog.systems().items():
+        for kind in entry.get("runs", ()) if environment.flavor in entry else ():
+            runners.setdefault(kind, []).append(name)
+    users: dict[str, list[str]] = {}
+    for tenant, args in environment.tenants.items():
+        for space, namespace in args.namespaces_of(tenant).items():
+            for kind in namespace.jobs:
+                users.setdefault(kind, []).append(f"{tenant}/{space}")
+    for kind, spaces in users.items():
+        needed = runners.get(kind)
+        if needed and not running & set(needed):
+            name = needed[0]
+            off = name in environment.systems
+            what = f"is needed by jobs of kind {kind} in {', '.join(spaces)}"
+            also = f", or {' or '.join(needed[1:])}" if needed[1:] else ""
+            path = f"systems.{name}.enabled" if off else f"systems.{name}"
+            yield Problem(path, False if off else None, f"{what}; {'switch it on' if off else 'add it'}{also}")
+
+
+def definition_owner(environment: Environment, definition: str) -> str | None:
+    """The system that owns a custom resource definition, such as `rayjobs.ray.io`; None where no system does."""
+    for name in catalog.systems():
+        if environment.flavor in catalog.systems()[name]:
+            if definition in form_of(name, environment.flavor).definitions:
+                return name
+    return None
