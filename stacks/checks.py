@@ -30,11 +30,11 @@ from .environment import (
     Environment,
     bucket_owners,
     compute,
-    kubernetes_version,
     roles,
 )
+from .queues import group_problems, queue_problems
 from .systems import job_kind_problems, systems_of
-from .tenancy import tenancy_problems
+from .tenancy import can_be_counted, tenancy_problems
 
 CLOUD_SECTIONS = (
     "region",
@@ -75,7 +75,8 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     problems += _caught("systems", lambda: systems_of(environment))
     problems += job_kind_problems(environment)
     if environment.flavor == "upstream":
-        return [*problems, *_upstream_problems(environment), *tenancy_problems(environment, stack, {})]
+        problems += [*_upstream_problems(environment), *group_problems(environment)]
+        return [*problems, *_tenancy(environment, stack, {})]
     pools: dict[str, NodePoolPlan] = {}
     for name, args in environment.node_pools.items():
         try:
@@ -91,8 +92,15 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     problems += _address_problems(environment, pools)
     problems += _quota_problems(environment, pools)
     problems += _storage_problems(environment, stack)
-    problems += tenancy_problems(environment, stack, pools)
+    problems += _tenancy(environment, stack, pools)
     return problems
+
+
+def _tenancy(environment: Environment, stack: str, pools: Mapping[str, NodePoolPlan]) -> list[Problem]:
+    """What is wrong with tenants, or where nothing is, with the queues that are made of them."""
+    problems = [*tenancy_problems(environment, stack, pools)]
+    counted = environment.flavor == "upstream" or can_be_counted(environment, pools)
+    return problems if problems or not counted else [*queue_problems(environment, stack, pools)]
 
 
 def _caught(prefix: str, plan: Callable[[], object]) -> list[Problem]:

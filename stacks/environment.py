@@ -17,7 +17,7 @@ from components.file_systems import FileSystemArgs
 from components.inputs import Args
 from components.job_classes import Compute, JobClassArgs, SchedulingArgs
 from components.network import NetworkArgs
-from components.node_pools import AutoscalerArgs, NodePoolArgs, NodePoolPlan
+from components.node_pools import AutoscalerArgs, NodePoolArgs, NodePoolPlan, Taint
 from components.platform import Flavor, OperatorsArgs, SystemArgs
 from components.queues import QueuesArgs
 from components.registry import RegistryArgs
@@ -46,6 +46,34 @@ ACCESS_LOGS = "access-logs"
 """The bucket that receives the access logs and inventories of the others."""
 
 
+class NodeGroupArgs(Args):
+    """Nodes of one kind of an upstream cluster, to compare queues with what there is."""
+
+    nodes: Annotated[int, Field(ge=1)]
+    """How many there are."""
+
+    vcpu: Annotated[float, Field(gt=0)]
+    """vCPUs of one that pods may have."""
+
+    memory_gib: Annotated[float, Field(gt=0)]
+    """Memory of one that pods may have, in GiB."""
+
+    pods: Annotated[int, Field(ge=1)] = 110
+    """Pods of one at most; 110 is Kubernetes' own."""
+
+    gpus: Annotated[int, Field(ge=0)] = 0
+    """GPUs of one."""
+
+    gpu_model: str = ""
+    """Model of its GPUs, such as `A10`."""
+
+    labels: Mapping[str, str] = {}
+    """Labels that these nodes have; groups with GPUs of a model need one that no others have."""
+
+    taints: Sequence[Taint] = ()
+    """Taints of these nodes."""
+
+
 class KubernetesArgs(Args):
     """The cluster of an upstream environment: any Kubernetes that a kubeconfig names."""
 
@@ -57,6 +85,9 @@ class KubernetesArgs(Args):
 
     version: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")] | None = None
     """Kubernetes version of the cluster, to check the systems' version windows. None: not checked."""
+
+    node_groups: Mapping[Name, NodeGroupArgs] = {}
+    """Its nodes by kind. Empty: not known, and queues are as large as their tenants' maxima."""
 
 
 class Quotas(Args):

@@ -77,7 +77,7 @@ CHART_TABLE = "<!-- values: generated from the schema -->"
 
 
 def chart_files(name: str, model: type[JobValues]) -> Mapping[Path, str]:
-    """Schema, values and README of a chart, and the defaults of entries that users name, which Helm does not fill in."""
+    """Schema, values and README of a chart, and defaults of the entries that users name: Helm fills in none."""
     folder = ROOT / "charts" / name
     schema = deepcopy(described_schema(model))
     # Helm hands these to every chart: its own, and what is for the library.

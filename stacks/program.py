@@ -16,6 +16,7 @@ from components.job_classes import JobClasses
 from components.network import Network
 from components.node_pools import Autoscaler, NodePool, NodePoolArgs
 from components.platform import Platform
+from components.queues import Queues
 from components.registry import Registry
 from components.serverless import Serverless
 from components.storage import Bucket
@@ -25,6 +26,8 @@ from components.throttling.wire import DIRECTIONS
 from components.volumes import Volumes
 
 from .environment import ACCESS_LOGS, Environment, bucket_owners, compute
+from .queues import SYSTEMS, gpu_flavors, queue_plan
+from .systems import platform_arguments, systems_of
 from .tenancy import surroundings
 
 
@@ -126,19 +129,21 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
         scaling_group_ids={pool: resource.scaling_group_id for pool, resource in pools.items()},
         opts=after_system_pools,
     )
+    inside = _inside(environment, cluster, provider, [autoscaler, *system_pools])
     platform = Platform(
         "platform",
         environment.systems,
-        flavor="ack",
-        kubernetes_version=environment.cluster.version,
+        **platform_arguments(environment),
+        kubectl_image=environment.scheduling.kubectl_image,
         cluster_id=cluster.cluster_id,
         log_project=cluster.log_project,
         deleted_with=cluster.resource,
-        opts=after_system_pools,
+        opts=inside() if inside else after_system_pools,
     )
-    inside = _inside(environment, cluster, provider, [autoscaler, *system_pools], platform)
     tenants = _tenants(environment, stack, cluster, key, registry, platform, inside, opts)
     job_classes = inside and _in_cluster(environment, cluster, pools, platform, tenants, inside)
+    if inside:
+        _queues(environment, stack, platform, tenants, inside, deleted_with=cluster.resource)
     volumes = None
     if environment.volumes or environment.storage_classes:
         volumes = Volumes(
@@ -213,7 +218,6 @@ def _inside(
     cluster: Cluster,
     alicloud_provider: alicloud.Provider,
     after: Sequence[pulumi.Resource],
-    platform: Platform,
 ) -> Callable[..., pulumi.ResourceOptions] | None:
     """Options of what lies in the cluster itself, behind its API server; None where nothing does.
 
@@ -222,8 +226,8 @@ def _inside(
     wanted = (
         *(environment.job_classes, environment.volumes, environment.storage_classes, environment.tenants),
         *(environment.serverless.profiles, environment.serverless.image_caches),
-        # Also where colocation is off, or switching it off would leave its last settings in force.
-        "koordinator" in platform.systems,
+        # Koordinator also where colocation is off, or switching it off would leave its last settings in force.
+        *(system.in_cluster or system.name == "koordinator" for system in systems_of(environment)),
     )
     if not environment.in_cluster or not any(wanted):
         return None
@@ -277,6 +281,29 @@ def _in_cluster(
         existing={name: space for tenant in tenants.values() for name, space in tenant.namespaces.items()},
         deleted_with=whole,
         opts=opts(virtual_node),
+    )
+
+
+def _queues(
+    environment: Environment,
+    stack: str,
+    platform: Platform,
+    tenants: Mapping[str, Tenant],
+    opts: Callable[..., pulumi.ResourceOptions],
+    deleted_with: pulumi.Resource | None = None,
+) -> None:
+    """Register the queues, behind the systems that they are and the namespaces that they serve."""
+    plan = queue_plan(environment, stack)
+    if not plan.nodes:
+        return
+    spaces = [space for tenant in tenants.values() for space in tenant.namespaces.values()]
+    Queues(
+        "queues",
+        plan,
+        gpu_flavors=gpu_flavors(environment),
+        priority_classes=not environment.job_classes,
+        deleted_with=deleted_with,
+        opts=opts(*(platform.systems.get(name) for name in SYSTEMS[plan.engine]), *spaces),
     )
 
 
@@ -437,8 +464,7 @@ def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
     platform = Platform(
         "platform",
         environment.systems,
-        flavor="upstream",
-        kubernetes_version=settings.version,
+        **platform_arguments(environment),
         opts=pulumi.ResourceOptions(providers=[provider]),
     )
     tenants: Mapping[str, Tenant] = {}
@@ -446,6 +472,12 @@ def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
         first = [platform, TenantRoles("tenant-roles", opts=pulumi.ResourceOptions(providers=[provider]))]
         options = pulumi.ResourceOptions(providers=[provider], depends_on=first)
         tenants = _each_tenant(environment, surroundings(environment, stack), opts=options)
+
+    def opts(*needed: pulumi.Resource | None) -> pulumi.ResourceOptions:
+        first = [resource for resource in needed if resource is not None]
+        return pulumi.ResourceOptions(providers=[provider], depends_on=first)
+
+    _queues(environment, stack, platform, tenants, opts)
     return {
         "systems": [system.name for system in platform.plan],
         **(

@@ -42,7 +42,9 @@ def _nested(model: type[Args]) -> Iterator[type[Args]]:
 
 def _field_texts(model: type[Args]) -> Mapping[str, str]:
     """The strings below the fields of a model and of those that it inherits from; its own win."""
-    bodies = [_class_bodies(base.__module__)[base.__name__] for base in reversed(model.__mro__) if issubclass(base, Args)]
+    bodies = [
+        _class_bodies(base.__module__)[base.__name__] for base in reversed(model.__mro__) if issubclass(base, Args)
+    ]
     return {
         field.target.id: inspect.cleandoc(text.value.value)
         for body in bodies

@@ -5,9 +5,10 @@ from typing import Any
 
 from components import catalog
 from components.inputs import Problem
-from components.node_pools import plan_node_pool
 from components.platform import Placement, SystemPlan, plan_systems
-from components.platform.planning import form_of
+from components.platform.planning import closure
+from components.queues.planning import engine_of
+from components.queues.wiring import queue_values
 
 from .environment import Environment, kubernetes_version
 
@@ -21,7 +22,15 @@ def platform_arguments(environment: Environment) -> Mapping[str, Any]:
         "placement": _placement(environment),
         "region": environment.region,
         "charts": environment.flavor == "upstream" or environment.in_cluster,
+        "wiring": queue_values(
+            engine_of(environment.queues, environment.flavor), _running(environment), environment.queues
+        ),
     }
+
+
+def _running(environment: Environment) -> list[str]:
+    """The systems that run, those that come along among them."""
+    return sorted(closure(environment.systems, environment.flavor))
 
 
 def systems_of(environment: Environment) -> list[SystemPlan]:
@@ -35,16 +44,13 @@ def _placement(environment: Environment) -> Placement:
         return Placement()
     system = {name: args for name, args in environment.node_pools.items() if args.kind == "system"}
     taints = [taint for args in system.values() for taint in args.taints]
-    tolerations = [
-        {"key": taint.key, "operator": "Exists", "effect": taint.effect} for taint in dict.fromkeys(taints)
-    ]
+    tolerations = [{"key": taint.key, "operator": "Exists", "effect": taint.effect} for taint in dict.fromkeys(taints)]
     return Placement({"workload": "system"} if system else {}, tolerations)
 
 
 def job_kind_problems(environment: Environment) -> Iterator[Problem]:
     """Kinds of jobs of tenants for which no system runs."""
-    running = set(environment.systems)
-    running -= {name for name, args in environment.systems.items() if not args.enabled}
+    running = set(_running(environment))
     runners: dict[str, list[str]] = {}
     for name, entry in catalog.systems().items():
         for kind in entry.get("runs", ()) if environment.flavor in entry else ():
@@ -63,12 +69,3 @@ def job_kind_problems(environment: Environment) -> Iterator[Problem]:
             also = f", or {' or '.join(needed[1:])}" if needed[1:] else ""
             path = f"systems.{name}.enabled" if off else f"systems.{name}"
             yield Problem(path, False if off else None, f"{what}; {'switch it on' if off else 'add it'}{also}")
-
-
-def definition_owner(environment: Environment, definition: str) -> str | None:
-    """The system that owns a custom resource definition, such as `rayjobs.ray.io`; None where no system does."""
-    for name in catalog.systems():
-        if environment.flavor in catalog.systems()[name]:
-            if definition in form_of(name, environment.flavor).definitions:
-                return name
-    return None

@@ -23,7 +23,8 @@ from components.tenancy.problems import WIDEST_NETWORK
 from components.throttling.planning import plan_throttling
 
 from .addresses import address_needs
-from .environment import ACCESS_LOGS, Environment, compute, kubernetes_version, roles, tenant_roles
+from .environment import ACCESS_LOGS, Environment, compute, roles, tenant_roles
+from .systems import systems_of
 
 OWN_KINDS = frozenset({"system", "cache"})
 """Kinds of node pools that are the platform's and take no pods of tenants."""
@@ -103,12 +104,12 @@ def tenancy_problems(environment: Environment, stack: str, pools: Mapping[str, N
     yield from _file_problems(environment)
     yield from _bucket_problems(environment)
     yield from _role_problems(environment)
-    if _can_be_counted(environment, pools):
+    if can_be_counted(environment, pools):
         rows = promised(environment, stack, pools)
         yield from (problem.under("tenants") for problem in promise_problems(environment.tenants, rows))
 
 
-def _can_be_counted(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> bool:
+def can_be_counted(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> bool:
     """Whether what there is can be added up: not where pools, job classes or region are wrong anyway."""
     if pools.keys() != environment.node_pools.keys() or network_of(environment) is None:
         return False
@@ -349,7 +350,8 @@ def _gpu_models(environment: Environment) -> list[str]:
     known = catalog.instance_types()
     names = [name for pool in environment.node_pools.values() for name in pool.instance_types]
     gpus = [known[name].gpu for name in names if name in known]
-    return sorted({gpu.model or "unnamed" for gpu in gpus if gpu is not None})
+    groups = [group.gpu_model for group in environment.kubernetes.node_groups.values() if group.gpus]
+    return sorted({*(gpu.model or "unnamed" for gpu in gpus if gpu is not None), *groups})
 
 
 def _traffic_classes(environment: Environment, stack: str) -> dict[str, int] | None:

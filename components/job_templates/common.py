@@ -7,17 +7,16 @@ from pydantic import Field, JsonValue
 
 from ..inputs import Args
 
-Quantities = Mapping[str, str | int]
 Image = Annotated[str, Field(min_length=1)]
 
 
 class ResourceValues(Args):
     """What a pod asks for, as Kubernetes writes it."""
 
-    requests: Quantities = {}
+    requests: Mapping[str, str | int] = {}
     """Requests by resource name, such as `cpu: 4` and `memory: 16Gi`."""
 
-    limits: Quantities = {}
+    limits: Mapping[str, str | int] = {}
     """Limits by resource name."""
 
 

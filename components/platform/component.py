@@ -14,6 +14,9 @@ from .args import Flavor, OperatorsArgs, SystemArgs
 from .planning import Placement, SystemPlan, plan_systems
 
 MANAGED = {"app.kubernetes.io/managed-by": "pulumi"}
+SHARED_NAMESPACE = "kube-system"
+"""Namespace of Kubernetes' own parts, which a network policy for what is installed there would hold for, too."""
+
 RELEASES_KEPT = 5
 """Revisions of a release that Helm keeps; each is a Secret."""
 
@@ -48,7 +51,6 @@ class Platform(pulumi.ComponentResource):
         region: str = "",
         charts: bool = True,
         wiring: Mapping[str, Mapping[str, Any]] | None = None,
-        api_server_cidrs: Sequence[str] = (),
         kubectl_image: str | None = None,
         cluster_id: pulumi.Input[str] | None = None,
         log_project: pulumi.Input[str] | None = None,
@@ -58,11 +60,10 @@ class Platform(pulumi.ComponentResource):
         """Plan the systems and register them.
 
         placement: of controllers; charts: False leaves out what needs the API server; wiring: values by system that
-        follow from the rest of the platform; api_server_cidrs: IPv4 networks that the API server calls webhooks from,
-        none for any; kubectl_image: an image with kubectl as its entry point, required where a release must be
-        mended; cluster_id: the ACK cluster, required with add-ons; log_project: for the add-ons that take one;
-        deleted_with: the cluster's resource, whose end makes the removal of each system needless. The others are as of
-        `plan_systems`. Raises `InvalidInput` with all problems before anything is registered.
+        follow from the rest of the platform; kubectl_image: an image with kubectl as its entry point, required where a
+        release must be mended; cluster_id: the ACK cluster, required with add-ons; log_project: for the add-ons that
+        take one; deleted_with: the cluster's resource, whose end makes the removal of each system needless. The others
+        are as of `plan_systems`. Raises `InvalidInput` with all problems before anything is registered.
         """
         operators = operators or OperatorsArgs()
         self.plan = plan_systems(
@@ -79,7 +80,9 @@ class Platform(pulumi.ComponentResource):
             raise InvalidInput([Problem("cluster_id", None, "missing; add-ons need the cluster's id")])
         mended = [system.name for system in self.plan if system.patches]
         if mended and kubectl_image is None:
-            raise InvalidInput([Problem("kubectl_image", None, f"missing; {', '.join(mended)} must be mended with kubectl")])
+            raise InvalidInput(
+                [Problem("kubectl_image", None, f"missing; {', '.join(mended)} must be mended with kubectl")]
+            )
         super().__init__("ack-ai-blueprint:platform:Platform", resource_name, None, opts)
         self._name, self._deleted_with = resource_name, deleted_with
         installed: dict[str, pulumi.Resource] = {}
@@ -92,8 +95,9 @@ class Platform(pulumi.ComponentResource):
             else:
                 installed[system.name] = self._add_on(system, cluster_id or "", log_project, needs)
         if operators.network_policies:
-            for namespace in dict.fromkeys(system.namespace for system in self.plan if system.in_cluster):
-                self._network_policy(namespace, api_server_cidrs, installed)
+            own = dict.fromkeys(system.namespace for system in self.plan if system.in_cluster)
+            for namespace in sorted(own.keys() - {SHARED_NAMESPACE}):
+                self._network_policy(namespace, installed)
         self.systems = installed
         self.register_outputs({"systems": {system.name: system.version or "current" for system in self.plan}})
 
@@ -128,9 +132,7 @@ class Platform(pulumi.ComponentResource):
             f"{self._name}-{system.name}", directory=system.repository, opts=self._options(needs)
         )
 
-    def _release(
-        self, system: SystemPlan, kubectl_image: str, needs: Sequence[pulumi.Resource]
-    ) -> pulumi.Resource:
+    def _release(self, system: SystemPlan, kubectl_image: str, needs: Sequence[pulumi.Resource]) -> pulumi.Resource:
         oci = system.repository.startswith("oci://")
         release = kubernetes.helm.v3.Release(
             f"{self._name}-{system.name}",
@@ -159,9 +161,7 @@ class Platform(pulumi.ComponentResource):
             )
         return release
 
-    def _mend(
-        self, system: SystemPlan, patch: Mapping[str, str], kubectl_image: str, release: pulumi.Resource
-    ) -> None:
+    def _mend(self, system: SystemPlan, patch: Mapping[str, str], kubectl_image: str, release: pulumi.Resource) -> None:
         """A Job that replaces one value of a Deployment after each release."""
         name = f"mend-{patch['deployment']}"
         metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {
@@ -207,50 +207,38 @@ class Platform(pulumi.ComponentResource):
             ),
         )
 
-    def _network_policy(
-        self, namespace: str, api_server_cidrs: Sequence[str], installed: Mapping[str, pulumi.Resource]
-    ) -> None:
+    def _network_policy(self, namespace: str, installed: Mapping[str, pulumi.Resource]) -> None:
         here = [system for system in self.plan if system.namespace == namespace and system.in_cluster]
-        namespaces = sorted({"kube-system", *(system.namespace for system in self.plan)})
+        namespaces = sorted({SHARED_NAMESPACE, *(system.namespace for system in self.plan)})
         kubernetes.networking.v1.NetworkPolicy(
             f"{self._name}-{namespace}",
             metadata={"name": "platform", "namespace": namespace, "labels": MANAGED},
-            spec={
-                "pod_selector": {},
-                "policy_types": ["Ingress"],
-                "ingress": ingress_rules(here, namespaces, api_server_cidrs),
-            },
+            spec={"pod_selector": {}, "policy_types": ["Ingress"], "ingress": ingress_rules(here, namespaces)},
             opts=self._options([installed[system.name] for system in here]),
         )
 
 
 def ingress_rules(
-    systems: Sequence[SystemPlan], namespaces: Sequence[str], api_server_cidrs: Sequence[str]
+    systems: Sequence[SystemPlan], namespaces: Sequence[str]
 ) -> list[kubernetes.networking.v1.NetworkPolicyIngressRuleArgsDict]:
-    """Who reaches the pods of a namespace: those of the platform, the API server its webhooks, all what serves them.
+    """Who reaches the pods of a namespace: those of the platform everything, all pods what serves them.
 
-    systems: of that namespace; namespaces: of the platform; api_server_cidrs: none for any address.
+    systems: of that namespace; namespaces: of the platform. Webhooks are open to any address, as no source says where
+    a managed API server calls from; it authenticates what it calls.
     """
+
+    platform: kubernetes.meta.v1.LabelSelectorRequirementArgsDict = {
+        "key": "kubernetes.io/metadata.name",
+        "operator": "In",
+        "values": list(namespaces),
+    }
     rules: list[kubernetes.networking.v1.NetworkPolicyIngressRuleArgsDict] = [
-        {
-            "from_": [
-                {
-                    "namespace_selector": {
-                        "match_expressions": [
-                            {"key": "kubernetes.io/metadata.name", "operator": "In", "values": list(namespaces)}
-                        ]
-                    }
-                }
-            ]
-        }
+        {"from_": [{"namespace_selector": {"match_expressions": [platform]}}]}
     ]
     webhooks = sorted({port for system in systems for port in system.webhook_ports})
     if webhooks:
-        peers: list[kubernetes.networking.v1.NetworkPolicyPeerArgsDict] = [
-            {"ip_block": {"cidr": cidr}} for cidr in api_server_cidrs
-        ]
-        rules.append({"ports": _ports(webhooks), **({"from_": peers} if peers else {})})
-    served = sorted({port for system in systems for port in system.serves})
+        rules.append({"ports": _ports(webhooks)})
+    served = sorted({port for system in systems for port in system.serves} - {*webhooks})
     if served:
         rules.append({"ports": _ports(served), "from_": [{"namespace_selector": {}}]})
     return rules

@@ -35,11 +35,12 @@ class SystemPlan:
 
     package: the add-on's or chart's name; version: None for ACK's current one; repository: of the chart, or the
     directory of the manifests, "" for add-ons; release_namespace: where Helm keeps the release, if not in `namespace`,
-    which the chart then makes itself; needed_by: systems for which it comes along, where nobody asked for it; definitions: the custom resource definitions that it
-    owns; replicas: of its controllers, 0 for add-ons; budget: labels of the pods that need a disruption budget beside
-    the chart, none where the chart makes it or one pod has none; patches: what a version gets wrong, as one value of a
-    Deployment: `deployment`, `path`, `from`, `to`; log_project_key: key of the configuration that takes
-    the log project, "" where none is known; unconfirmed: what no source confirms of this form, "" for nothing.
+    which the chart then makes itself; needed_by: systems for which it comes along, where nobody asked for it;
+    definitions: the custom resource definitions that it owns; replicas: of its controllers, 0 for add-ons; budget:
+    labels of the pods that need a disruption budget beside the chart, none where the chart makes it or one pod has
+    none; patches: what a version gets wrong, as one value of a Deployment: `deployment`, `path`, `from`, `to`;
+    log_project_key: key of the configuration that takes the log project, "" where none is known; unconfirmed: what no
+    source confirms of this form, "" for nothing.
     """
 
     name: str
@@ -90,7 +91,7 @@ def plan_systems(
     `systems`.
     """
     operators = operators or OperatorsArgs()
-    wanted = _closure(systems, flavor)
+    wanted = closure(systems, flavor)
     problems = [
         problem
         for name, args in {**wanted, **systems}.items()
@@ -149,9 +150,12 @@ def form_of(name: str, flavor: Flavor) -> Form:
     data = entry[flavor]
     if data == "upstream":
         data = entry["upstream"]
-    channel: Channel = "chart"
-    for key, found in (("addon", "add-on"), ("marketplace", "marketplace chart"), ("manifests", "manifests")):
-        channel = found if key in data else channel
+    channels: Mapping[str, Channel] = {
+        "addon": "add-on",
+        "marketplace": "marketplace chart",
+        "manifests": "manifests",
+    }
+    channel = next((found for key, found in channels.items() if key in data), "chart")
     return Form(
         name=name,
         title=entry["title"],
@@ -165,7 +169,7 @@ def form_of(name: str, flavor: Flavor) -> Form:
     )
 
 
-def _closure(systems: Mapping[str, SystemArgs], flavor: Flavor) -> dict[str, SystemArgs]:
+def closure(systems: Mapping[str, SystemArgs], flavor: Flavor) -> dict[str, SystemArgs]:
     """The enabled systems of this flavour with all that they require, unless it is switched off."""
     known = catalog.systems()
     wanted = {name: args for name, args in systems.items() if args.enabled}
@@ -254,7 +258,7 @@ def _plan(
 ) -> SystemPlan:
     data = form.data
     version = args.version or (form.releases[-1]["version"] if form.releases else None)
-    shared = {
+    shared: dict[str, Any] = {
         "name": form.name,
         "title": form.title,
         "channel": form.channel,

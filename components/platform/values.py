@@ -30,9 +30,11 @@ def merged(*layers: Mapping[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
-            before = result.get(key)
-            both = isinstance(before, Mapping) and isinstance(value, Mapping)
-            result[key] = merged(before, value) if both else value  # pyright: ignore[reportUnknownArgumentType]
+            before: Any = result.get(key)
+            if isinstance(before, Mapping) and isinstance(value, Mapping):
+                result[key] = merged(before, value)  # pyright: ignore[reportUnknownArgumentType]
+            else:
+                result[key] = value
     return result
 
 
@@ -46,8 +48,8 @@ def at(path: str, value: Any) -> dict[str, Any]:
 def mirrored(image: str, registry: str) -> str:
     """An image without tag, or a registry's host alone, as a mirror has it: the host replaced.
 
-    `quay.io/kuberay/operator` becomes `<registry>/kuberay/operator`, `argoproj/cli` `<registry>/argoproj/cli`, `quay.io`
-    `<registry>`.
+    `quay.io/kuberay/operator` becomes `<registry>/kuberay/operator`, `argoproj/cli` `<registry>/argoproj/cli`, and
+    `quay.io` `<registry>`.
     """
     host, slash, rest = image.partition("/")
     is_host = "." in host or ":" in host or host == "localhost"
@@ -136,7 +138,9 @@ def secret_problems(path: str, values: Any) -> Iterator[Problem]:
         for key, value in values.items():  # pyright: ignore[reportUnknownVariableType]
             where = join(path, str(key))  # pyright: ignore[reportUnknownArgumentType]
             if isinstance(value, str) and value and SECRET_KEY.search(str(key)):  # pyright: ignore[reportUnknownArgumentType]
-                yield Problem(where, "…", "looks like a secret; name an existing Secret in the chart's own value for it")
+                yield Problem(
+                    where, "…", "looks like a secret; name an existing Secret in the chart's own value for it"
+                )
             else:
                 yield from secret_problems(where, value)
     elif isinstance(values, list | tuple):

@@ -1,13 +1,14 @@
 """The queues of a cluster as resources."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
 from ..job_classes.planning import PRIORITIES
 from .planning import QueuePlan
-from .rendering import Flavor, references, render
+from .rendering import Flavor, Manifest, references, render
 
 MANAGED = {"app.kubernetes.io/managed-by": "pulumi"}
 
@@ -20,7 +21,8 @@ class Queues(pulumi.ComponentResource):
 
     Example:
 
-        Queues("queues", plan_queues(QueuesArgs(), tenants, {}, "upstream"), opts=ResourceOptions(depends_on=[platform]))
+        plan = plan_queues(QueuesArgs(), tenants, {}, "upstream")
+        Queues("queues", plan, opts=ResourceOptions(depends_on=[platform]))
     """
 
     objects: Mapping[str, pulumi.Resource]
@@ -57,17 +59,31 @@ class Queues(pulumi.ComponentResource):
         for rendered in render(plan, gpu_flavors or {}):
             metadata = rendered["metadata"]
             name, namespace = metadata["name"], metadata.get("namespace", "")
-            made["/".join([rendered["kind"], namespace, name])] = kubernetes.apiextensions.CustomResource(
+            key = "/".join([rendered["kind"], namespace, name])
+            made[key] = _object(
                 f"{resource_name}-{rendered['kind'].lower()}-{'-'.join(part for part in (namespace, name) if part)}",
-                api_version=rendered["apiVersion"],
-                kind=rendered["kind"],
-                metadata={**metadata, "labels": {**MANAGED, **metadata.get("labels", {})}},
-                **{"spec": rendered["spec"]} if "spec" in rendered else {"value": rendered["value"]},
-                opts=pulumi.ResourceOptions(
+                rendered,
+                pulumi.ResourceOptions(
                     parent=self,
                     deleted_with=deleted_with,
-                    depends_on=[made[key] for key in references(rendered) if key in made],
+                    depends_on=[made[first] for first in references(rendered) if first in made],
                 ),
             )
         self.objects = made
         self.register_outputs({"queues": [node.path for node in plan.leaves]})
+
+
+def _object(resource_name: str, manifest: Manifest, opts: pulumi.ResourceOptions) -> pulumi.Resource:
+    metadata: Any = {**manifest["metadata"], "labels": {**MANAGED, **manifest["metadata"].get("labels", {})}}
+    if "spec" in manifest:
+        return kubernetes.apiextensions.CustomResource(
+            resource_name,
+            api_version=manifest["apiVersion"],
+            kind=manifest["kind"],
+            metadata=metadata,
+            spec=manifest["spec"],
+            opts=opts,
+        )
+    # The SDK's class knows no fields beside the spec, and a priority class has none.
+    token = f"kubernetes:{manifest['apiVersion']}:{manifest['kind']}"
+    return pulumi.CustomResource(token, resource_name, {**manifest, "metadata": metadata}, opts)

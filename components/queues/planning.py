@@ -70,6 +70,11 @@ class QueuePlan:
         return next((node for node in self.leaves if namespace in node.namespaces), None)
 
 
+def engine_of(args: QueuesArgs, flavor: str) -> Engine:
+    """What enforces the tree. flavor: `ack` or `upstream`."""
+    return args.engine or ("elastic-quota-tree" if flavor == "ack" else "kueue")
+
+
 def plan_queues(
     args: QueuesArgs, tenants: Mapping[str, TenantArgs], capacity: Mapping[str, Available], flavor: str
 ) -> QueuePlan:
@@ -78,7 +83,7 @@ def plan_queues(
     capacity: what the cluster can give, by path; empty where it is not known, and then nothing is compared with it.
     flavor: `ack` or `upstream`. Raises `InvalidInput` with all problems; paths are relative to `queues`.
     """
-    engine = args.engine or ("elastic-quota-tree" if flavor == "ack" else "kueue")
+    engine = engine_of(args, flavor)
     if not args.enabled or not tenants:
         if args.enabled and args.tree:
             names = ", ".join(args.tree)
@@ -168,7 +173,9 @@ def _order_problems(tree: Mapping[str, QueueArgs], engine: Engine) -> Iterator[P
     orders = {name: queue.order for name, queue in tree.items() if name not in parents}
     if engine == "elastic-quota-tree" and len(set(orders.values())) > 1:
         names = ", ".join(name for name, order in orders.items() if order == "fifo")
-        message = "ack-kube-queue makes its queues itself, and blocks in all of them or in none: say the same of all leaves"
+        message = (
+            "ack-kube-queue makes its queues itself, and blocks in all of them or in none: say the same of all leaves"
+        )
         yield Problem("tree", names, message)
 
 
@@ -198,6 +205,35 @@ def _leaf_problems(tree: Mapping[str, QueueArgs], tenants: Mapping[str, TenantAr
     for tenant in tenants:
         if tenant not in leaves and not any(tenant in queue.tenants for queue in tree.values()):
             yield Problem("tree", tenant, f"the tenant {tenant} is in no leaf, so its jobs would pass the queues by")
+
+
+def settings_of(node: QueueNode, *, fair_sharing: bool) -> list[str]:
+    """What of a queue differs from the defaults, in words."""
+    kept = [path for path, amount in node.lends.items() if amount < node.minimum[path]]
+    return [
+        *(["fifo"] if node.args.order == "fifo" else []),
+        *([f"preemption {node.args.preemption}"] if node.args.preemption else []),
+        *([f"weight {node.args.weight}"] if fair_sharing and node.parent else []),
+        *([f"keeps {', '.join(kept)}"] if kept and node.parent else []),
+    ]
+
+
+def queue_notes(plan: QueuePlan) -> list[str]:
+    """What a platform engineer must know of a tree on its engine."""
+    models = [path for path in plan.root.maximum if path.startswith("gpus.")]
+    kept = any("keeps" in setting for node in plan.nodes.values() for setting in settings_of(node, fair_sharing=False))
+    notes: list[str] = []
+    if plan.engine != "kueue" and len(models) > 1:
+        notes.append("GPUs of all models count together; per model they are only compared with what there is.")
+    if plan.engine == "elastic-quota-tree":
+        notes.append("Pods are held by the quotas of namespaces, not by the tree.")
+    if plan.engine == "elastic-quota-tree" and kept:
+        notes.append("What a queue keeps is known to ack-kube-queue; that ACK's scheduler heeds it is UNCONFIRMED.")
+    if plan.engine == "koordinator":
+        notes.append("koord-scheduler checks the maxima of leaves alone unless its enableCheckParentQuota is on.")
+    if not plan.capacity:
+        notes.append("The cluster's size is not known (kubernetes.nodeGroups), so nothing is compared with it.")
+    return notes
 
 
 def own_amounts(tenants: Mapping[str, TenantArgs]) -> Mapping[str, tuple[Amounts, Amounts]]:

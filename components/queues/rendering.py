@@ -53,7 +53,9 @@ def quantity(path: str, amount: float) -> str:
     return f"{amount:.0f}"
 
 
-def render(plan: QueuePlan, gpu_flavors: Mapping[str, Flavor], namespace_of_quotas: str = "kube-system") -> list[Manifest]:
+def render(
+    plan: QueuePlan, gpu_flavors: Mapping[str, Flavor], namespace_of_quotas: str = "kube-system"
+) -> list[Manifest]:
     """The objects of a tree in the order of their making.
 
     gpu_flavors: nodes by GPU model, for Kueue; namespace_of_quotas: for Koordinator.
@@ -186,9 +188,7 @@ def _resource_groups(plan: QueuePlan, node: QueueNode) -> list[dict[str, Any]]:
         }
     ]
     if models:
-        flavors = [
-            {"name": flavor_name(model), "resources": [_quota(plan, node, f"gpus.{model}")]} for model in models
-        ]
+        flavors = [{"name": flavor_name(model), "resources": [_quota(plan, node, f"gpus.{model}")]} for model in models]
         groups.append({"coveredResources": [GPU], "flavors": flavors})
     return groups
 

@@ -11,8 +11,11 @@ from .document import (
     Document,
     DocumentJobClass,
     DocumentPromise,
+    DocumentQueue,
+    DocumentQueues,
     DocumentRange,
     DocumentRung,
+    DocumentSystem,
     DocumentTenancy,
     DocumentTenant,
     DocumentThrottle,
@@ -128,6 +131,57 @@ def promise_cells(promise: DocumentPromise) -> tuple[str, ...]:
         "" if promise.ratio is None else f"{promise.ratio:.2f}",
         promise.note or promise.source,
     )
+
+
+SYSTEM_COLUMNS = ("system", "version", "channel", "namespace", "needs", "what it is for")
+
+
+def system_cells(system: DocumentSystem) -> tuple[str, ...]:
+    """A system as a table shows it."""
+    along = f" (for {', '.join(system.needed_by)})" if system.needed_by else ""
+    return (
+        f"{system.name}{along}",
+        system.version,
+        system.channel,
+        system.namespace,
+        ", ".join(system.requires),
+        system.title,
+    )
+
+
+QUEUE_COLUMNS = ("queue", "tenants", "vCPU", "memory GiB", "GPUs", "pods", "")
+
+
+def queue_cells(queue: DocumentQueue) -> tuple[str, ...]:
+    """A queue as a table shows it: its minimum to its maximum of each resource."""
+    gpus = [f"{_promise(v)} {k.removeprefix('gpus.')}" for k, v in queue.amounts.items() if k.startswith("gpus.")]
+    shared = queue.amounts.get("gpuMemoryGib")
+    if shared is not None and shared.maximum:
+        gpus.append(f"{_promise(shared)} GiB shared")
+    return (
+        f"{'  ' * queue.depth}{queue.name}",
+        ", ".join(queue.tenants),
+        *(_promise(queue.amounts[key]) if key in queue.amounts else "" for key in ("vcpu", "memoryGib")),
+        ", ".join(gpu for gpu in gpus if not gpu.startswith("0 ")),
+        _promise(queue.amounts["pods"]) if "pods" in queue.amounts else "",
+        ", ".join(queue.settings),
+    )
+
+
+def queue_sums(queue: DocumentQueue) -> str:
+    """`root: minima below sum to 4,728 of 35,888 vCPU, …`, for a queue that has others below it."""
+    parts = [
+        f"{amount:,.0f} of {queue.amounts[path].minimum:,.0f} {path}"
+        for path, amount in queue.minima_below.items()
+        if queue.amounts[path].minimum
+    ]
+    return f"{queue.name}: the minima below it sum to {', '.join(parts)}"
+
+
+def queue_lines(queues: DocumentQueues) -> list[str]:
+    """What stands below the table of queues."""
+    kinds = f"Engine {queues.engine}. These jobs queue: {', '.join(queues.kinds)}; the pods of others only count."
+    return [*(queue_sums(queue) for queue in queues.queues if queue.minima_below), kinds, *queues.notes]
 
 
 FEW_TENANTS = 8
@@ -264,7 +318,8 @@ def _cluster(inputs: Inputs) -> str:
 
 
 def _release(inputs: Inputs) -> str:
-    return f"chart {inputs.get('chart')} {inputs.get('version', '')} in {inputs.get('namespace')}"
+    chart = str(inputs.get("chart")).rpartition("/")[2]
+    return f"chart {chart} {inputs.get('version', '')} in {inputs.get('namespace')}"
 
 
 def _permission(inputs: Inputs) -> str:
@@ -329,6 +384,11 @@ _DESCRIBERS: Mapping[str, Callable[[Inputs], str]] = {
     "kubernetes:core/v1:ConfigMapPatch": lambda i: f"{i['metadata']['namespace']}/{i['metadata']['name']}",
     "kubernetes:core/v1:PersistentVolume": _volume,
     "kubernetes:helm.sh/v3:Release": _release,
+    "kubernetes:kueue.x-k8s.io/v1beta2:ClusterQueue": lambda i: f"in cohort {i['spec'].get('cohortName')}",
+    "kubernetes:kueue.x-k8s.io/v1beta2:LocalQueue": lambda i: (
+        f"of {i['metadata']['namespace']}: {i['spec']['clusterQueue']}"
+    ),
+    "kubernetes:kustomize/v2:Directory": _joined("directory"),
     "kubernetes:scheduling.alibabacloud.com/v1alpha1:ResourcePolicy": _resource_policy,
     "pulumi-python:dynamic/oss:BucketThrottle": _throttle,
     "pulumi-python:dynamic/oss:BucketRequesterThrottle": _throttle,

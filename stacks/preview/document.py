@@ -22,6 +22,9 @@ from components.inputs import Args
 from components.job_classes import Rung, plan_job_classes
 from components.network import plan_network
 from components.node_pools import NodePoolPlan, plan_node_pool
+from components.platform import SystemPlan
+from components.queues import QueuePlan, markers
+from components.queues.planning import queue_notes, settings_of
 from components.tenancy import TenantPlan, assets_of, tenant_isolation
 from components.tenancy import declared as sharing
 from components.tenancy.planning import own_bucket, prefix_of, promises
@@ -29,8 +32,9 @@ from components.throttling.planning import GuaranteeRow, not_protected, plan_thr
 from components.throttling.wire import UNLIMITED
 
 from ..addresses import AddressNeed, address_needs
-from ..environment import Environment, compute, kubernetes_version, roles
+from ..environment import Environment, compute, roles
 from ..policy_config import policy_config, usage_by_resource
+from ..queues import queue_plan
 from ..systems import systems_of
 from ..tenancy import network_of, promised, surroundings, tenancy_notes, tenant_plans
 from .findings import Findings
@@ -252,6 +256,54 @@ class DocumentTenancy(Args):
         return [way for way in self.ways if not way.declared]
 
 
+class DocumentSystem(Args):
+    """One in-cluster system, in the order of installation."""
+
+    name: str
+    title: str
+    version: str
+    """`current` for what ACK gives."""
+    channel: Literal["add-on", "marketplace chart", "chart", "manifests"]
+    package: str
+    """Name of the add-on or chart."""
+    source: str
+    """Repository of the chart, or directory of the manifests; empty for add-ons."""
+    namespace: str
+    requires: Sequence[str]
+    needed_by: Sequence[str]
+    """Systems for which it comes along, where nobody asked for it."""
+    definitions: Sequence[str]
+    """Custom resource definitions that it owns."""
+
+
+class DocumentQueue(Args):
+    """One queue of the tree, after its parent."""
+
+    name: str
+    path: str
+    """Names from the root, joined by hyphens."""
+    depth: int
+    """0 for the root."""
+    tenants: Sequence[str]
+    namespaces: Sequence[str]
+    amounts: Mapping[str, DocumentRange]
+    """Minimum and maximum by resource: `vcpu`, `memoryGib`, `gpuMemoryGib`, `gpus.<model>`, `pods`."""
+    minima_below: Mapping[str, float]
+    """Sum of the minima of the queues below it, by resource. Empty for leaves."""
+    settings: Sequence[str]
+    """What differs from the defaults, in words."""
+
+
+class DocumentQueues(Args):
+    """The queues of the cluster."""
+
+    engine: Literal["elastic-quota-tree", "kueue", "koordinator"]
+    queues: Sequence[DocumentQueue]
+    kinds: Sequence[str]
+    """Kinds of jobs that queue; the pods of others only count."""
+    notes: Sequence[str]
+
+
 class DocumentCapacity(Args):
     """What the environment can hold."""
 
@@ -310,6 +362,9 @@ class Document(Args):
     """None: an environment without buckets."""
     tenancy: DocumentTenancy | None = None
     """None: an environment without tenants."""
+    systems: Sequence[DocumentSystem] = ()
+    queues: DocumentQueues | None = None
+    """None: jobs do not queue."""
     unconfirmed: Mapping[str, str] = {}
     """What no source confirms of an in-cluster system, by its name."""
     cost: DocumentCost
@@ -364,11 +419,9 @@ def build(
         job_classes=_job_classes(environment),
         throttling=_throttling(environment, recording.stack),
         tenancy=tenancy(environment, recording),
-        unconfirmed={
-            system.name: system.unconfirmed
-            for system in systems_of(environment)
-            if system.unconfirmed
-        },
+        systems=[_system(system) for system in systems_of(environment)],
+        queues=_queues(queue_plan(environment, recording.stack)) if environment.in_cluster else None,
+        unconfirmed={system.name: system.unconfirmed for system in systems_of(environment) if system.unconfirmed},
         cost=_cost(environment, recording.stack, resources),
     )
 
@@ -591,6 +644,49 @@ def _tenant(plan: TenantPlan) -> DocumentTenant:
         ],
         budget={**args.budget},
         removal=args.removal,
+    )
+
+
+def _system(plan: SystemPlan) -> DocumentSystem:
+    return DocumentSystem(
+        name=plan.name,
+        title=plan.title,
+        version=plan.version or "current",
+        channel=plan.channel,
+        package=plan.package,
+        source=plan.repository,
+        namespace=plan.namespace,
+        requires=plan.requires,
+        needed_by=plan.needed_by,
+        definitions=plan.definitions,
+    )
+
+
+def _queues(plan: QueuePlan) -> DocumentQueues | None:
+    if not plan.nodes:
+        return None
+    namespace = plan.leaves[0].namespaces[0]
+    depths: dict[str, int] = {}
+    queues: list[DocumentQueue] = []
+    for node in plan.nodes.values():
+        depths[node.name] = depths[node.parent] + 1 if node.parent else 0
+        below = [plan.nodes[child] for child in node.children]
+        queues.append(
+            DocumentQueue(
+                name=node.name,
+                path=node.path,
+                depth=depths[node.name],
+                tenants=node.tenants,
+                namespaces=node.namespaces,
+                amounts={
+                    path: DocumentRange(minimum=node.minimum[path], maximum=node.maximum[path]) for path in node.maximum
+                },
+                minima_below={path: sum(child.minimum[path] for child in below) for path in node.maximum if below},
+                settings=settings_of(node, fair_sharing=plan.fair_sharing),
+            )
+        )
+    return DocumentQueues(
+        engine=plan.engine, queues=queues, kinds=sorted(markers(plan, namespace)), notes=queue_notes(plan)
     )
 
 

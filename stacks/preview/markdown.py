@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from .describe import (
     PROMISE_COLUMNS,
+    QUEUE_COLUMNS,
+    SYSTEM_COLUMNS,
     TENANT_COLUMNS,
     cost_before,
     counted,
@@ -13,14 +15,17 @@ from .describe import (
     isolation_sums,
     money,
     promise_cells,
+    queue_cells,
+    queue_lines,
     rung_cells,
     short_type,
     span,
+    system_cells,
     tenant_cells,
     throttle_cells,
 )
 from .diff import Diff, summary
-from .document import Document, DocumentTenancy, DocumentThrottling
+from .document import Document, DocumentQueues, DocumentTenancy, DocumentThrottling
 
 MARKER = "<!-- ack-ai-blueprint preview -->"
 """First line of every comment, by which the next run finds it."""
@@ -69,6 +74,10 @@ def render(document: Document, diff: Diff | None = None) -> str:
         if document.tenancy.holes:
             parts += [*(f"- **Hole between tenants**: {line}" for line in holes(document.tenancy)), ""]
         parts += _folded("Tenants, what they are promised, and who reaches whom", _tenancy(document.tenancy))
+    if document.queues is not None:
+        parts += _folded("Queues", _queues(document.queues))
+    if document.systems:
+        parts += _folded("Systems", _table(SYSTEM_COLUMNS, map(system_cells, document.systems)))
     if document.cost.lines:
         parts += _folded("Cost", _cost(document))
     parts += _folded("All resources by component", _resources(document))
@@ -131,6 +140,11 @@ def _tenancy(tenancy: DocumentTenancy) -> list[str]:
         *(f"- {line}" for line in (isolation_sums(tenancy), *tenancy.notes)),
         "",
     ]
+
+
+def _queues(queues: DocumentQueues) -> list[str]:
+    rows = [(cells[0].replace("  ", "— "), *cells[1:]) for cells in map(queue_cells, queues.queues)]
+    return [*_table(QUEUE_COLUMNS, rows), *(f"- {line}" for line in queue_lines(queues)), ""]
 
 
 def _cost(document: Document) -> list[str]:

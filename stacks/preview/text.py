@@ -10,6 +10,8 @@ from rich.tree import Tree
 
 from .describe import (
     PROMISE_COLUMNS,
+    QUEUE_COLUMNS,
+    SYSTEM_COLUMNS,
     TENANT_COLUMNS,
     cost_before,
     counted,
@@ -20,9 +22,12 @@ from .describe import (
     ladder,
     money,
     promise_cells,
+    queue_cells,
+    queue_lines,
     rung_cells,
     short_type,
     span,
+    system_cells,
     tenant_cells,
     throttle_cells,
 )
@@ -66,8 +71,10 @@ def render(document: Document, diff: Diff | None = None) -> RenderableType:
         ("Job classes", _job_classes(document)),
         ("Fit: where a pod of each class runs, in this order", _fit(document)),
         ("OSS throttling: who gets how much, in Gbit/s at worst and at best", _throttling(document)),
+        ("Systems, in the order of installation", _systems(document)),
         ("Tenants: what each is guaranteed, and may use", _tenants(document)),
         ("Promised to all tenants, beside what there is", _promises(document)),
+        ("Queues: what each gets whenever its jobs ask, and may use", _queues(document)),
         ("Isolation: what each tenant reaches of the others, by the resources above", _isolation(document)),
         ("Estimated monthly cost", _cost(document)),
         ("Policies", _findings(document)),
@@ -189,6 +196,24 @@ def _throttling(document: Document) -> RenderableType | None:
     for row in throttling.rows:
         table.add_row(*throttle_cells(row))
     return Group(f"Pool {throttling.pool}:", table, *map(escape, [*throttling.notes, *lines]))
+
+
+def _systems(document: Document) -> RenderableType | None:
+    if not document.systems:
+        return None
+    table = _table(*SYSTEM_COLUMNS)
+    for system in document.systems:
+        table.add_row(*map(escape, system_cells(system)))
+    return table
+
+
+def _queues(document: Document) -> RenderableType | None:
+    if document.queues is None:
+        return None
+    table = _table(*QUEUE_COLUMNS, numbers=(2, 3, 5))
+    for queue in document.queues.queues:
+        table.add_row(*queue_cells(queue))
+    return Group(table, *map(escape, queue_lines(document.queues)))
 
 
 def _tenants(document: Document) -> RenderableType | None:
