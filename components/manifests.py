@@ -87,6 +87,18 @@ class PodTemplate:
         containers = [{"name": "spark", "image": str(self.node.get("image") or spec.get("image") or "")}]
         return {"containers": containers, **({"priorityClassName": priority} if priority else {})}
 
+    def pods(self, manifest: Mapping[str, Any]) -> int:
+        """How many pods of the template a job starts with: replicas, parallelism or executors, else one."""
+        if self.spark:
+            return int(self.node.get("instances") or 1)
+        around: Any = manifest
+        for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", self.path.rpartition(".")[0]):
+            around = around[int(index)] if index else around[key]
+        for name in ("replicas", "parallelism"):
+            if isinstance(around, Mapping) and name in around:
+                return int(around[name])
+        return 1
+
     def check(self) -> None:
         """Raise `UnreadableTemplate` where a part is not of the kind that Kubernetes wants."""
         mappings = {"metadata": self.metadata, "spec": self.spec, "gpu": self.node.get("gpu") or {}}
@@ -240,16 +252,25 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def _both(own: Mapping[str, Any], placement: Mapping[str, Any]) -> dict[str, Any]:
-    """An affinity that demands what both demand of nodes: each term of one with each term of the other."""
-    node = dict(own.get("nodeAffinity") or {})
+    """An affinity that demands what both demand of nodes: each term of one with each term of the other. What it says of
+    other pods is its own where it says something."""
+    merged: dict[str, Any] = {**placement, **own}
+    if "nodeAffinity" not in placement:
+        return merged
     theirs = placement["nodeAffinity"][REQUIRED]["nodeSelectorTerms"]
+    node = dict(own.get("nodeAffinity") or {})
     mine = (node.get(REQUIRED) or {}).get("nodeSelectorTerms") or [{}]
-    terms = [
-        {key: [*a.get(key, ()), *b.get(key, ())] for key in ("matchExpressions", "matchFields") if key in a or key in b}
-        for a in mine
-        for b in theirs
-    ]
-    return {**own, "nodeAffinity": {**node, REQUIRED: {"nodeSelectorTerms": terms}}}
+    if mine != theirs:  # A chart has written them already.
+        terms = [
+            {key: [*a.get(key, ()), *b.get(key, ())] for key in SELECTORS if key in a or key in b}
+            for a in mine
+            for b in theirs
+        ]
+        merged["nodeAffinity"] = {**node, REQUIRED: {"nodeSelectorTerms": terms}}
+    return merged
+
+
+SELECTORS = ("matchExpressions", "matchFields")
 
 
 def placed(manifest: Mapping[str, Any], placements: Mapping[str, Mapping[str, Any]], label: str) -> dict[str, Any]:

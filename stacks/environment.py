@@ -15,9 +15,9 @@ from components.colocation import ColocationArgs
 from components.encryption import EncryptionKeyArgs
 from components.file_systems import FileSystemArgs
 from components.inputs import Args
-from components.job_classes import Compute, JobClassArgs, SchedulingArgs
+from components.job_classes import Compute, JobClassArgs, JobClassPlan, SchedulingArgs, plan_job_classes
 from components.network import NetworkArgs
-from components.node_pools import AutoscalerArgs, NodePoolArgs, NodePoolPlan, Taint
+from components.node_pools import AutoscalerArgs, NodePoolArgs, NodePoolPlan, Taint, plan_node_pool
 from components.platform import Flavor, OperatorsArgs, SystemArgs
 from components.queues import QueuesArgs
 from components.registry import RegistryArgs
@@ -403,6 +403,16 @@ def compute(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Comp
         scaler=environment.autoscaler.scaler,
         cluster_spec=environment.cluster.spec,
     )
+
+
+def whole_compute(environment: Environment) -> Compute:
+    """What the job classes of a valid environment are placed on."""
+    return compute(environment, {name: plan_node_pool(args, name) for name, args in environment.node_pools.items()})
+
+
+def job_class_plans(environment: Environment) -> Mapping[str, JobClassPlan]:
+    """The plans of a valid environment's job classes."""
+    return plan_job_classes(environment.job_classes, whole_compute(environment), environment.scheduling)
 
 
 def roles(environment: Environment) -> Sequence[str]:

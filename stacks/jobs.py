@@ -1,8 +1,10 @@
 """`python -m stacks.jobs ENV FILE…`: jobs as an environment places them, if they fit.
 
-Reads Kubernetes manifests whose pod templates carry the label `job-class`, checks that each pod fits a rung of its
-class and that the tenant of its namespace admits it, and prints the manifests with labels, affinities, tolerations and
-priority class of the class, for `kubectl apply -f -`. Exit codes: 0, 2 where something does not fit or cannot be read.
+Reads Kubernetes manifests whose pod templates carry the label `job-class`, or, with `--chart` and `--namespace`, values
+of one of the charts, which it renders with what the environment knows of the namespace. Checks that each pod fits a
+rung of its class, that the tenant of its namespace admits it and that its queue can start it. Prints the manifests with
+labels, affinities, tolerations and priority class of the class and what their queue wants, for `kubectl apply -f -`.
+Exit codes: 0, 2 where something does not fit or cannot be read.
 """
 
 import argparse
@@ -14,16 +16,20 @@ from typing import Any
 import yaml
 
 from components.inputs import InvalidInput, Problem, one_of
-from components.job_classes import Compute, JobClassPlan, plan_job_classes
+from components.job_classes import plan_job_classes
 from components.job_classes.planning import CLASS_LABEL
 from components.manifests import PodTemplate, UnreadableQuantity, UnreadableTemplate, placed, pod_templates
 from components.node_pools import plan_node_pool
+from components.queues import QueuePlan, gang, gang_problems, queued
 from components.tenancy import TenantPlan
 
 from .admission import refusals
-from .environment import Environment, compute
+from .charts import UnreadableChart, rendered
+from .environment import Environment, job_class_plans, whole_compute
 from .loading import InvalidEnvironment, load_environment, read_stack_config
+from .queues import queue_plan
 from .tenancy import surroundings, tenant_plans
+from .values import platform_values
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,19 +37,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m stacks.jobs", description="Place jobs, if they fit.")
     parser.add_argument("environment")
     parser.add_argument("file", nargs="+", type=Path)
+    parser.add_argument("--chart", help="one of charts/, of which the files are values")
+    parser.add_argument("--namespace", help="of the chart's release")
     options = parser.parse_args(arguments)
+    if (options.chart is None) != (options.namespace is None):
+        parser.error("--chart and --namespace go together")
     files: list[Path] = options.file
     try:
         environment = load_environment(options.environment, read_stack_config(options.environment))
-        jobs = {file: _read(file) for file in files}
-    except (InvalidEnvironment, UnreadableManifest) as error:
+        if options.chart:
+            platform = platform_values(environment, options.environment, options.namespace)
+            jobs = {file: rendered(options.chart, options.namespace, platform, file) for file in files}
+        else:
+            jobs = {file: _read(file) for file in files}
+    except (InvalidEnvironment, InvalidInput, UnreadableChart, UnreadableManifest) as error:
         print(error, file=sys.stderr)
         return 2
     tenants = tenant_plans(environment, surroundings(environment, options.environment))
+    queues = queue_plan(environment, options.environment)
     problems = [
         (file, problem)
         for file, manifests in jobs.items()
-        for problem in (*job_problems(environment, manifests), *tenant_problems(environment, tenants, manifests))
+        for problem in (
+            *job_problems(environment, manifests),
+            *tenant_problems(environment, tenants, manifests),
+            *queue_problems(environment, queues, manifests),
+        )
     ]
     if problems:
         print(
@@ -52,8 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for file, problem in problems:
             print(f"  {problem}\n    {file}", file=sys.stderr)
         return 2
-    placements = {name: plan.placement for name, plan in plans(environment).items()}
-    output = [placed(manifest, placements, CLASS_LABEL) for manifests in jobs.values() for manifest in manifests]
+    placements = {name: plan.placement for name, plan in job_class_plans(environment).items()}
+    output = [
+        queued(placed(manifest, placements, CLASS_LABEL), queues)
+        for manifests in jobs.values()
+        for manifest in manifests
+    ]
     print(yaml.dump_all(output, Dumper=_Dumper, sort_keys=False, allow_unicode=True), end="")
     return 0
 
@@ -96,16 +119,6 @@ def _items(document: dict[str, Any]) -> list[dict[str, Any]]:
     return items if document["kind"] == "List" and isinstance(items, list) else [document]
 
 
-def plans(environment: Environment) -> Mapping[str, JobClassPlan]:
-    """The plans of an environment's job classes."""
-    return plan_job_classes(environment.job_classes, _compute(environment), environment.scheduling)
-
-
-def _compute(environment: Environment) -> Compute:
-    pools = {name: plan_node_pool(args, name) for name, args in environment.node_pools.items()}
-    return compute(environment, pools)
-
-
 def job_problems(environment: Environment, manifests: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
     """What keeps jobs from running as their classes say; paths start with kind and name."""
     templates = [(manifest, template) for manifest in manifests for template in pod_templates(manifest)]
@@ -126,7 +139,7 @@ def tenant_problems(
 ) -> Iterator[Problem]:
     """What the tenants of the jobs' namespaces refuse; paths start with kind and name."""
     owners = {space.name: (plan, space) for plan in tenants.values() for space in plan.namespaces}
-    placements = {name: plan.placement for name, plan in plans(environment).items()} if owners else {}
+    placements = {name: plan.placement for name, plan in job_class_plans(environment).items()} if owners else {}
     for manifest in manifests:
         metadata = manifest.get("metadata") or {}
         plan, space = owners.get(str(metadata.get("namespace", "")), (None, None))
@@ -148,6 +161,27 @@ def tenant_problems(
             account = template.spec.get("serviceAccountName") or template.spec.get("serviceAccount")
             if account and account not in (*known, "default"):
                 yield Problem(f"{where}.serviceAccount", account, one_of(str(account), known, f"one of {space.name}"))
+
+
+def queue_problems(
+    environment: Environment, queues: QueuePlan, manifests: Sequence[Mapping[str, Any]]
+) -> Iterator[Problem]:
+    """What keeps jobs from ever leaving their queue, or from starting together; paths start with kind and name."""
+    classes = job_class_plans(environment)
+    words = {*gang(queues).labels, *gang(queues).annotations}
+    for manifest in manifests:
+        path = f"{manifest['kind']}/{(manifest.get('metadata') or {}).get('name', '')}"
+        yield from (problem.under(path) for problem in gang_problems(manifest, queues))
+        for template in pod_templates(manifest):
+            args = environment.job_classes.get(template.labels.get(CLASS_LABEL, ""))
+            together = words & {*template.labels, *template.annotations}
+            if args is None or not together:
+                continue
+            plan = classes[template.labels[CLASS_LABEL]]
+            if any(rung.kind == "serverless" for rung in (*plan.rungs, *plan.off_peak_rungs)):
+                name = template.labels[CLASS_LABEL]
+                message = f"the class {name} runs on serverless pods, too, which do not start together; use another"
+                yield Problem(f"{path} {template.path}".rstrip(), sorted(together)[0], message)
 
 
 def _template_problems(environment: Environment, template: PodTemplate, namespace: str) -> Iterator[Problem]:
@@ -177,7 +211,7 @@ def _template_problems(environment: Environment, template: PodTemplate, namespac
         return
     job = args.model_copy(update={"pod": shape, "maximum_pods": 1, "maxima": {}})
     try:
-        plan = plan_job_classes({name: job}, _compute(environment), environment.scheduling)[name]
+        plan = plan_job_classes({name: job}, whole_compute(environment), environment.scheduling)[name]
     except InvalidInput as invalid:
         for problem in invalid.problems:
             yield Problem("resources", shape.text, problem.message)

@@ -10,8 +10,7 @@ from components.tenancy.planning import BUDGET_PERCENT, NOTEBOOKS, exceptions, o
 from components.tenancy.problems import promises
 from components.tenancy.promises import NAMES
 
-from .environment import Environment
-from .jobs import plans
+from .environment import Environment, job_class_plans
 from .tenancy import surroundings, tenant_plans
 
 MAY: Mapping[Role, str] = {
@@ -144,7 +143,7 @@ def _amount(key: str, quantity: str) -> str:
 
 
 def _jobs(environment: Environment, stack: str, plan: TenantPlan, around: Surroundings) -> Iterator[str]:
-    args, classes = plan.args, plans(environment)
+    args, classes = plan.args, job_class_plans(environment)
     priorities = [f"job-{priority}" for priority in args.priorities]
     for space in plan.namespaces:
         yield f"### In `{space.name}`"

@@ -11,6 +11,7 @@ from kubeflow_spark_api import models
 from components.job_classes.planning import CLASS_LABEL
 from components.manifests import pod_templates
 from stacks import jobs
+from stacks.environment import job_class_plans
 from stacks.loading import load_environment, read_stack_config
 from stacks.preview.recording import record_environment
 from support import ROOT
@@ -26,7 +27,7 @@ def _placed(environment: str, path: Path, capsys: pytest.CaptureFixture[str]) ->
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_fits_production(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    plans = jobs.plans(load_environment("prod", read_stack_config("prod")))
+    plans = job_class_plans(load_environment("prod", read_stack_config("prod")))
     templates = [template for manifest in _placed("prod", path, capsys) for template in pod_templates(manifest)]
     assert templates
     for template in templates:

@@ -10,6 +10,7 @@ from ..serverless import ComputeClass
 
 Role = Literal["leader", "worker", "service"]
 Strategy = Literal["reliable", "elastic", "cheapest", "staggered"]
+Spread = Literal["nodes", "zones"]
 Priority = Literal["high", "normal", "low"]
 TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 NAMESPACE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
@@ -118,6 +119,14 @@ class JobClassArgs(Args):
 
     wait_minutes: Annotated[int, Field(ge=1, le=60)] = 5
     """Minutes that a pod waits for an autoscaled pool before it tries the next rung."""
+
+    pack: Spread | None = None
+    """Where pods of the class gather, as far as there is room: on few `nodes`, such as the workers of one training job,
+    or in one of the `zones`."""
+
+    spread: Spread | None = None
+    """Over what pods of the class are spread, as far as there is room: `nodes` or `zones`, such as the pods of a
+    service. Not with `pack`."""
 
     priority: Priority | None = None
     """Scheduling priority. None: `high` for leaders and services, `normal` for workers, `low` where colocated."""

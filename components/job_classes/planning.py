@@ -12,7 +12,7 @@ from ..inputs import InvalidInput, Problem, one_of
 from ..node_pools import NodePoolArgs, NodePoolPlan, Taint
 from ..node_pools.planning import MEMORY_INTENSIVE_GIB_PER_VCPU
 from ..serverless import ComputeQos, ServerlessArgs, pod_annotations, pod_labels
-from .args import JobClassArgs, PodShape, Priority, SchedulingArgs, Strategy
+from .args import JobClassArgs, PodShape, Priority, SchedulingArgs, Spread, Strategy
 from .fit import Fit, fit_pool, fit_serverless
 
 CLASS_LABEL = "job-class"
@@ -175,6 +175,8 @@ def _class_problems(args: JobClassArgs, compute: Compute) -> Iterator[Problem]:
     for index, model in enumerate(args.gpu_models):
         if model not in models:
             yield Problem(f"gpuModels[{index}]", model, one_of(model, models, "a GPU model of the catalog"))
+    if args.pack and args.spread:
+        yield Problem("spread", args.spread, f"pods cannot gather by {args.pack} (pack) and be spread; leave one out")
     yield from _pools_problems(args, compute)
     yield from _serverless_problems(args, compute)
     if args.colocated:
@@ -467,19 +469,30 @@ def _placement(
     for pool in pools:
         taints |= {(t.key, t.value, t.effect): t for t in compute.pools[pool][1].taints}
     resources = _resources(args)
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
     return {
         "labels": labels,
         "annotations": annotations,
         # Labels alone send pods to the one serverless class that there is.
-        "affinity": (
-            {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
-            if ordered or pools
-            else {}
-        ),
+        "affinity": {**({"nodeAffinity": required} if ordered or pools else {}), **_neighbours(name, args)},
         "tolerations": [_toleration(taint) for taint in taints.values()],
         "priorityClassName": f"job-{priority}",
         "resources": {"requests": resources, "limits": resources},
     }
+
+
+TOPOLOGY: Mapping[Spread, str] = {"nodes": "kubernetes.io/hostname", "zones": "topology.kubernetes.io/zone"}
+
+
+def _neighbours(name: str, args: JobClassArgs) -> dict[str, Any]:
+    """Pods of a class beside or away from each other. As affinity, which Spark's pods know, too; a wish, so that no pod
+    waits for it."""
+    found: dict[str, Any] = {}
+    for key, over in (("podAffinity", args.pack), ("podAntiAffinity", args.spread)):
+        if over is not None:
+            term = {"labelSelector": {"matchLabels": {CLASS_LABEL: name}}, "topologyKey": TOPOLOGY[over]}
+            found[key] = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}
+    return found
 
 
 def _term(key: str, values: Sequence[str]) -> dict[str, Any]:

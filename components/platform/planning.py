@@ -150,12 +150,7 @@ def form_of(name: str, flavor: Flavor) -> Form:
     data = entry[flavor]
     if data == "upstream":
         data = entry["upstream"]
-    channels: Mapping[str, Channel] = {
-        "addon": "add-on",
-        "marketplace": "marketplace chart",
-        "manifests": "manifests",
-    }
-    channel = next((found for key, found in channels.items() if key in data), "chart")
+    channel = _channel(data)
     return Form(
         name=name,
         title=entry["title"],
@@ -167,6 +162,14 @@ def form_of(name: str, flavor: Flavor) -> Form:
         runs=entry.get("runs", ()),
         data={**({"kubernetes": entry["kubernetes"]} if "kubernetes" in entry else {}), **data},
     )
+
+
+def _channel(data: Mapping[str, Any]) -> Channel:
+    if "addon" in data:
+        return "add-on"
+    if "manifests" in data:
+        return "manifests"
+    return "marketplace chart" if data.get("marketplace") else "chart"
 
 
 def closure(systems: Mapping[str, SystemArgs], flavor: Flavor) -> dict[str, SystemArgs]:

@@ -6,7 +6,7 @@ enter it.
 
 from .args import QueueAmounts, QueueArgs, QueuesArgs
 from .component import Queues
-from .jobs import Gang, Marker, gang, markers, queued
+from .jobs import Gang, Marker, gang, gang_problems, markers, queued
 from .planning import QueueNode, QueuePlan, plan_queues
 from .rendering import Flavor
 
@@ -21,6 +21,7 @@ __all__ = [
     "Queues",
     "QueuesArgs",
     "gang",
+    "gang_problems",
     "markers",
     "plan_queues",
     "queued",

@@ -5,11 +5,13 @@ and on gang scheduling (2026-03-26); kubernetes-sigs/kueue v0.19.2 site/content/
 koordinator v1.8.0 apis/extension/coscheduling.go.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..inputs import Problem
+from ..manifests import pod_templates
 from .planning import QueueNode, QueuePlan
 from .rendering import FIFO_CLASS, KOORDINATOR, LOCAL_QUEUE
 
@@ -106,6 +108,26 @@ def queued(manifest: Mapping[str, Any], plan: QueuePlan) -> dict[str, Any]:
     if marker.suspend:
         copy["spec"] = {"suspend": True, **(copy.get("spec") or {})}
     return copy
+
+
+def gang_problems(manifest: Mapping[str, Any], plan: QueuePlan) -> Iterator[Problem]:
+    """Gangs that want more pods than the job has, and so never start; paths are relative to the manifest."""
+    together = gang(plan)
+    counted: dict[tuple[str, str], tuple[str, int]] = {}
+    said = {"labels": together.labels, "annotations": together.annotations}
+    keys = {value: key for part in said.values() for key, value in part.items()}
+    if not keys:
+        return
+    for template in pod_templates(manifest):
+        words = {**template.labels, **template.annotations}
+        name, minimum = words.get(keys[NAME]), words.get(keys[PODS])
+        if name is not None and minimum is not None:
+            path, pods = counted.get((name, minimum), (template.path, 0))
+            counted[name, minimum] = (path, pods + template.pods(manifest))
+    for (name, minimum), (path, pods) in counted.items():
+        if not minimum.isdigit() or int(minimum) > pods:
+            message = f"the gang {name} has {pods} pods, and would never start; lower {keys[PODS]}"
+            yield Problem(path, minimum, message)
 
 
 def _elastic(manifest: Mapping[str, Any]) -> bool:

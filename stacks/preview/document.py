@@ -19,7 +19,7 @@ from components import catalog
 from components.capacity import Range, Resource, pool_sizes, total_capacity
 from components.cost import Usage, estimate
 from components.inputs import Args
-from components.job_classes import Rung, plan_job_classes
+from components.job_classes import Rung
 from components.network import plan_network
 from components.node_pools import NodePoolPlan, plan_node_pool
 from components.platform import SystemPlan
@@ -32,7 +32,7 @@ from components.throttling.planning import GuaranteeRow, not_protected, plan_thr
 from components.throttling.wire import UNLIMITED
 
 from ..addresses import AddressNeed, address_needs
-from ..environment import Environment, compute, roles
+from ..environment import Environment, job_class_plans, roles
 from ..policy_config import policy_config, usage_by_resource
 from ..queues import queue_plan
 from ..systems import systems_of
@@ -530,7 +530,6 @@ def _pools(environment: Environment) -> dict[str, NodePoolPlan]:
 
 
 def _job_classes(environment: Environment) -> list[DocumentJobClass]:
-    plans = plan_job_classes(environment.job_classes, compute(environment, _pools(environment)), environment.scheduling)
     return [
         DocumentJobClass(
             name=plan.name,
@@ -546,7 +545,7 @@ def _job_classes(environment: Environment) -> list[DocumentJobClass]:
             rejected=plan.rejected,
             placement=plan.placement,
         )
-        for plan in plans.values()
+        for plan in job_class_plans(environment).values()
     ]
 
 

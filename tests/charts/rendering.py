@@ -11,15 +11,14 @@ import kubeflow_trainer_api.models as trainer
 import kubernetes_validate
 import pytest
 import yaml
-from helm_python import Chart, HelmError, disable_logging
+from helm_python import Chart, HelmError
 from hera.workflows import models as argo
 from kubeflow import training
 from kubernetes import client as kubernetes
 from pydantic import BaseModel
 
+from stacks.charts import archive
 from support import ROOT
-
-disable_logging()  # Helm tells of each link to the shared library.
 
 KUBERNETES = "1.35"
 CHARTS = sorted(path.parent.name for path in (ROOT / "charts").glob("*/templates/*.yaml"))
@@ -94,7 +93,7 @@ PLATFORM: Mapping[str, Any] = {
 
 def render(chart: str, values: Mapping[str, Any], name: str = "demo", namespace: str = "ray") -> list[dict[str, Any]]:
     """The manifests of a chart, each checked."""
-    with Chart.load(ROOT / "charts" / chart) as loaded:
+    with Chart.load_archive(archive(chart)) as loaded:
         rendered = loaded.render(values=dict(values), name=name, namespace=namespace)
     manifests: list[dict[str, Any]] = [
         document

@@ -1,0 +1,148 @@
+"""`python -m stacks.values ENV NAMESPACE`: what the charts for jobs need to know of a namespace, as Helm values.
+
+Exit codes: 0, 2 where the environment or the namespace is wrong.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from components.inputs import InvalidInput, Problem, one_of
+from components.job_classes import JobClassPlan
+from components.job_templates.common import (
+    MarkerValues,
+    ObjectStorageValues,
+    PlacementValues,
+    PlatformValues,
+    QueueValues,
+    ResourceValues,
+)
+from components.queues import QueuePlan, gang, markers
+from components.tenancy import TenantPlan
+from components.tenancy.planning import own_bucket, prefix_of
+
+from .environment import Environment, job_class_plans
+from .loading import InvalidEnvironment, load_environment, read_stack_config
+from .queues import queue_plan
+from .tenancy import surroundings, tenant_plans
+
+EVENT_LOGS = "event-logs"
+"""Role of the bucket that keeps what jobs did."""
+
+KOORDINATOR_SCHEDULER = "koord-scheduler"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and give its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m stacks.values", description="Print Helm values for a namespace.")
+    parser.add_argument("environment")
+    parser.add_argument("namespace")
+    options = parser.parse_args(arguments)
+    try:
+        environment = load_environment(options.environment, read_stack_config(options.environment))
+        values = platform_values(environment, options.environment, options.namespace)
+    except (InvalidEnvironment, InvalidInput) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(yaml.safe_dump({"platform": dumped(values)}, sort_keys=False, allow_unicode=True), end="")
+    return 0
+
+
+def dumped(values: PlatformValues) -> dict[str, Any]:
+    """Values as Helm takes them, without what is not set."""
+    return values.model_dump(by_alias=True, exclude_defaults=True, mode="json")
+
+
+def platform_values(environment: Environment, stack: str, namespace: str) -> PlatformValues:
+    """What a valid environment knows of a namespace. Raises `InvalidInput` where it does not know it."""
+    tenants = tenant_plans(environment, surroundings(environment, stack))
+    owners = {space.name: plan for plan in tenants.values() for space in plan.namespaces}
+    tenant = owners.get(namespace)
+    classes = {name: plan for name, plan in job_class_plans(environment).items() if namespace in plan.args.namespaces}
+    if tenant is None and not classes:
+        spaces = {*owners, *(space for args in environment.job_classes.values() for space in args.namespaces)}
+        raise InvalidInput([Problem("namespace", namespace, one_of(namespace, spaces, "one of the environment's"))])
+    queues = queue_plan(environment, stack)
+    return PlatformValues(
+        environment=stack,
+        namespace=namespace,
+        tenant=tenant.name if tenant else "",
+        cost_center=tenant.args.cost_center if tenant else "",
+        scheduler_name=KOORDINATOR_SCHEDULER if queues.nodes and queues.engine == "koordinator" else "",
+        queue=_queue(queues, namespace),
+        job_classes={name: _placement(plan) for name, plan in classes.items()},
+        service_accounts=_accounts(tenant, namespace),
+        object_storage=_storage(environment, stack, tenant),
+    )
+
+
+def _queue(plan: QueuePlan, namespace: str) -> QueueValues:
+    leaf = plan.leaf_of(namespace)
+    if leaf is None:
+        return QueueValues()
+    together = gang(plan)
+    return QueueValues(
+        name=leaf.path,
+        markers={
+            kind: MarkerValues(
+                labels=marker.labels,
+                annotations=marker.annotations,
+                elastic=marker.elastic,
+                pods=marker.pods,
+                suspend=marker.suspend,
+            )
+            for kind, marker in markers(plan, namespace).items()
+        },
+        gang_labels=together.labels,
+        gang_annotations=together.annotations,
+    )
+
+
+def _placement(plan: JobClassPlan) -> PlacementValues:
+    placement: Mapping[str, Any] = plan.placement
+    return PlacementValues(
+        labels=placement["labels"],
+        annotations=placement["annotations"],
+        affinity=placement["affinity"],
+        tolerations=placement["tolerations"],
+        priority_class_name=placement["priorityClassName"],
+        resources=ResourceValues(**placement["resources"]),
+    )
+
+
+def _accounts(tenant: TenantPlan | None, namespace: str) -> list[str]:
+    spaces = tenant.namespaces if tenant else ()
+    return [account.name for space in spaces if space.name == namespace for account in space.service_accounts]
+
+
+def _storage(environment: Environment, stack: str, tenant: TenantPlan | None) -> ObjectStorageValues:
+    """The buckets that a tenant reads or writes; without tenants, all."""
+    if environment.flavor == "upstream":
+        return ObjectStorageValues()
+    names = environment.bucket_names(stack)
+    prefixes = _prefixes(tenant) if tenant else dict.fromkeys(names, "")
+    logs = f"oss://{names[EVENT_LOGS]}/{prefixes[EVENT_LOGS]}" if EVENT_LOGS in prefixes else ""
+    return ObjectStorageValues(
+        region=environment.region,
+        endpoint=f"oss-{environment.region}-internal.aliyuncs.com",
+        buckets={role: names[role] for role in prefixes},
+        event_logs=logs,
+    )
+
+
+def _prefixes(tenant: TenantPlan) -> dict[str, str]:
+    """The buckets that a tenant reads or writes, each with the first part of it that does, its own before others'."""
+    args = tenant.args
+    found = {own_bucket(tenant.id, role): "" for role in args.buckets}
+    for entry, own in args.prefixes.items():
+        found.setdefault(own.bucket, prefix_of(tenant.name, args, entry))
+    for dataset in args.datasets.values():
+        found.setdefault(dataset.bucket, dataset.prefix)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
