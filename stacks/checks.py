@@ -33,7 +33,7 @@ from .environment import (
     roles,
 )
 from .queues import group_problems, queue_problems
-from .systems import job_kind_problems, systems_of
+from .systems import job_kind_problems, mending_problems, systems_of
 from .tenancy import can_be_counted, tenancy_problems
 
 CLOUD_SECTIONS = (
@@ -73,7 +73,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     """All problems of an environment whose values have the right types."""
     problems = [*_policy_problems(environment)]
     problems += _caught("systems", lambda: systems_of(environment))
-    problems += job_kind_problems(environment)
+    problems += [*job_kind_problems(environment), *mending_problems(environment)]
     if environment.flavor == "upstream":
         problems += [*_upstream_problems(environment), *group_problems(environment)]
         return [*problems, *_tenancy(environment, stack, {})]

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from components import catalog
-from components.inputs import Problem
+from components.inputs import InvalidInput, Problem
 from components.platform import Placement, SystemPlan, plan_systems
 from components.platform.planning import closure
 from components.queues.planning import engine_of
@@ -69,3 +69,20 @@ def job_kind_problems(environment: Environment) -> Iterator[Problem]:
             also = f", or {' or '.join(needed[1:])}" if needed[1:] else ""
             path = f"systems.{name}.enabled" if off else f"systems.{name}"
             yield Problem(path, False if off else None, f"{what}; {'switch it on' if off else 'add it'}{also}")
+
+
+def mending_problems(environment: Environment) -> Iterator[Problem]:
+    """Systems of which a release must be mended with kubectl, where no image has it."""
+    if environment.scheduling.kubectl_image is not None:
+        return
+    try:
+        systems = systems_of(environment)
+    except InvalidInput:
+        return  # Reported where the systems are checked.
+    for system in systems:
+        if system.patches:
+            names = ", ".join(patch["deployment"] for patch in system.patches)
+            message = (
+                f"its {names} is mended with kubectl after each release; name its image under scheduling.kubectlImage"
+            )
+            yield Problem(f"systems.{system.name}", None, message)

@@ -33,6 +33,9 @@ class SystemArgs(Args):
     version: str | None = None
     """Version to pin. None: of an add-on ACK's current one, of a chart the newest of the catalog."""
 
+    untested: bool = False
+    """Whether it may run on a Kubernetes that it is not tested with, at your own risk."""
+
     replicas: Annotated[int, Field(ge=1, le=9)] | None = None
     """Pods of its controllers. None: as `operators.replicas`. Charts only."""
 

@@ -215,10 +215,11 @@ def _problems(
     window = {**form.data.get("kubernetes", {}), **form.release(args.version).get("kubernetes", {})}
     minor = minor_version(version) if version else None
     lowest, highest = (minor_version(window.get(bound, "")) for bound in ("minimum", "maximum"))
-    if minor and lowest and minor < lowest:
+    if minor and lowest and minor < lowest and not args.untested:
         yield Problem(name, None, f"needs Kubernetes {window['minimum']} or later, not {version}")
-    if minor and highest and minor > highest:
-        yield Problem(name, None, f"is tested up to Kubernetes {window['maximum']}, not with {version}")
+    if minor and highest and minor > highest and not args.untested:
+        message = f"is tested up to Kubernetes {window['maximum']}, not with {version}; untested: true takes the risk"
+        yield Problem(name, None, message)
     if name in systems:
         yield from (problem.under(name) for problem in _setting_problems(form, args))
 

@@ -107,6 +107,11 @@ def queued(manifest: Mapping[str, Any], plan: QueuePlan) -> dict[str, Any]:
     copy["metadata"] = metadata
     if marker.suspend:
         copy["spec"] = {"suspend": True, **(copy.get("spec") or {})}
+    if marker.pods and copy["kind"] == "Workflow":
+        spec: dict[str, Any] = copy.get("spec") or {}
+        pods: dict[str, Any] = spec.get("podMetadata") or {}
+        labels = {**marker.pods, **(pods.get("labels") or {})}
+        copy["spec"] = {**spec, "podMetadata": {**pods, "labels": labels}}
     return copy
 
 

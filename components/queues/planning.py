@@ -20,6 +20,9 @@ Amounts = Mapping[str, float]
 SLACK = 1e-6
 """What sums of decimal fractions may be off."""
 
+PARTS: Mapping[str, int] = {"vcpu": 1000, "memoryGib": 1024}
+"""The parts that an amount may be counted in, as the engines do: millicores and MiB. All else is whole."""
+
 
 @dataclass(frozen=True)
 class QueueNode:
@@ -89,7 +92,7 @@ def plan_queues(
             names = ", ".join(args.tree)
             raise InvalidInput([Problem("tree", names, "binds no tenant; add tenants, or leave the tree out")])
         return QueuePlan(engine)
-    tree = args.tree or _default(tenants)
+    tree = args.tree or _default(tenants, capacity)
     problems = [
         *_engine_problems(args, engine, flavor),
         *_shape_problems(tree, tenants),
@@ -106,8 +109,13 @@ def plan_queues(
     return QueuePlan(engine, args.fair_sharing, nodes, capacity)
 
 
-def _default(tenants: Mapping[str, TenantArgs]) -> dict[str, QueueArgs]:
+def _default(tenants: Mapping[str, TenantArgs], capacity: Mapping[str, Available]) -> dict[str, QueueArgs]:
     """A queue for each tenant; one that has parts gets a queue for itself beside them."""
+
+    def most_of(path: str, amount: float) -> float:
+        # A maximum may be more than there is: who has it all to itself gets what there is.
+        return _counted(path, min(amount, capacity[path].most) if path in capacity else amount)
+
     tree = {ROOT: QueueArgs()}
     parents = {args.parent for args in tenants.values()}
     for name, args in tenants.items():
@@ -115,14 +123,17 @@ def _default(tenants: Mapping[str, TenantArgs]) -> dict[str, QueueArgs]:
         if name in parents:
             resources = args.resources
             most = QueueAmounts(
-                vcpu=resources.vcpu.most,
-                memory_gib=resources.memory_gib.most,
-                gpus={model: math.floor(promise.most) for model, promise in resources.gpus.items()},
-                gpu_memory_gib=resources.gpu_memory_gib.most,
-                pods=resources.pods,
+                vcpu=most_of("vcpu", resources.vcpu.most),
+                memory_gib=most_of("memoryGib", resources.memory_gib.most),
+                gpus={model: int(most_of(f"gpus.{model}", gpu.most)) for model, gpu in resources.gpus.items()},
+                gpu_memory_gib=most_of("gpuMemoryGib", resources.gpu_memory_gib.most),
+                pods=int(most_of("pods", resources.pods)),
             )
             tree[name] = QueueArgs(parent=parent, maximum=most)
-            tree[f"{name}-own"] = QueueArgs(parent=name, tenants=[name])
+            own = f"{name}-own"
+            while own in tenants:
+                own += "-own"
+            tree[own] = QueueArgs(parent=name, tenants=[name])
         else:
             tree[name] = QueueArgs(parent=parent, tenants=[name])
     return tree
@@ -240,15 +251,25 @@ def own_amounts(tenants: Mapping[str, TenantArgs]) -> Mapping[str, tuple[Amounts
     """Guarantee and maximum of each tenant without what its parts are guaranteed, by path."""
     found: dict[str, tuple[dict[str, float], dict[str, float]]] = {}
     for name, args in tenants.items():
-        minimum = {path: promise.guaranteed for path, promise in promises(args)}
-        maximum = {path: promise.most for path, promise in promises(args)}
+        minimum = {path: _counted(path, promise.guaranteed) for path, promise in promises(args)}
+        maximum = {path: _counted(path, promise.most) for path, promise in promises(args)}
         found[name] = (minimum, {**maximum, "pods": float(args.resources.pods)})
     for args in tenants.values():
         if args.parent in found:
             for path, promise in promises(args):
                 own = found[args.parent][0]
-                own[path] = max(0.0, own.get(path, 0) - promise.guaranteed)
+                own[path] = max(0.0, own.get(path, 0) - _counted(path, promise.guaranteed))
     return found
+
+
+def _counted(path: str, amount: float) -> float:
+    """An amount rounded down to what the engines count it in, so that parts never come to more than the whole."""
+    parts = PARTS.get(path, 1)
+    return math.floor(amount * parts + SLACK) / parts
+
+
+def _stated(amounts: QueueAmounts) -> dict[str, float]:
+    return {path: _counted(path, amount) for path, amount in amounts.by_path().items()}
 
 
 def _nodes(
@@ -258,7 +279,7 @@ def _nodes(
     children = {name: [other for other, queue in tree.items() if queue.parent == name] for name in tree}
     order = _preorder(next(name for name, queue in tree.items() if queue.parent is None), children)
     own = own_amounts(tenants)
-    stated = [amounts for queue in tree.values() for amounts in (queue.minimum.by_path(), queue.maximum.by_path())]
+    stated = [side.by_path() for queue in tree.values() for side in (queue.minimum, queue.maximum, queue.lends)]
     known = dict.fromkeys([path for path in capacity if path in RESOURCES or path.startswith("gpus.")])
     paths = [*known, *(dict.fromkeys(p for a in (*stated, *(b for pair in own.values() for b in pair)) for p in a))]
     paths = [path for path in RESOURCES if path in paths] + sorted({p for p in paths if p not in RESOURCES})
@@ -274,12 +295,12 @@ def _nodes(
             least, most = ({p: sum(own[t][side].get(p, 0) for t in queue.tenants) for p in paths} for side in (0, 1))
         if queue.parent is None:
             # Spot that may go is no reason to refuse a job, so the root is what there may be at most.
-            most |= {path: float(math.floor(capacity[path].most)) for path in paths if path in capacity}
-            most |= queue.maximum.by_path()
-            least = {**most, **queue.minimum.by_path()}
+            most |= {path: _counted(path, capacity[path].most) for path in paths if path in capacity}
+            most |= _stated(queue.maximum)
+            least = {**most, **_stated(queue.minimum)}
         else:
-            least |= queue.minimum.by_path()
-            most |= queue.maximum.by_path()
+            least |= _stated(queue.minimum)
+            most |= _stated(queue.maximum)
         minimum[name], maximum[name] = least, most
     full: dict[str, str] = {}
     for name in order:
@@ -299,7 +320,7 @@ def _nodes(
             namespaces=[space for t in tree[name].tenants for space in tenants[t].namespaces_of(t)],
             minimum=minimum[name],
             maximum=maximum[name],
-            lends={**minimum[name], **tree[name].lends.by_path()},
+            lends={**minimum[name], **_stated(tree[name].lends)},
             args=tree[name],
         )
         for name in order

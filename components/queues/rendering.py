@@ -47,7 +47,7 @@ class Flavor:
 def quantity(path: str, amount: float) -> str:
     """An amount as Kubernetes writes it: millicores, MiB, or a whole number."""
     if path == "vcpu":
-        return f"{amount:g}" if float(amount).is_integer() else f"{round(amount * 1000)}m"
+        return f"{amount:.0f}" if float(amount).is_integer() else f"{round(amount * 1000)}m"
     if path == "memoryGib":
         return f"{amount:.0f}Gi" if float(amount).is_integer() else f"{round(amount * 1024)}Mi"
     return f"{amount:.0f}"
@@ -80,15 +80,16 @@ def elastic_quota_tree(plan: QueuePlan) -> Manifest:
 
 def _tree_node(plan: QueuePlan, node: QueueNode) -> dict[str, Any]:
     children = [_tree_node(plan, plan.nodes[child]) for child in node.children]
-    lent = {resource: amount for resource, amount in node.lends.items() if amount < node.minimum[resource]}
+    keeps = any(summed({path: lent}) and lent < node.minimum[path] for path, lent in node.lends.items())
     return {
         "name": node.name,
         "min": summed(node.minimum),
         "max": summed(node.maximum),
         **({"namespaces": list(node.namespaces)} if node.leaf else {"children": children}),
+        # Of a resource that the limit leaves out, all would be kept.
         **(
-            {"attributes": {"alibabacloud.com/lendlimit": json.dumps(summed(lent), sort_keys=True)}}
-            if lent and node.parent
+            {"attributes": {"alibabacloud.com/lendlimit": json.dumps(summed(node.lends), sort_keys=True)}}
+            if keeps and node.parent
             else {}
         ),
     }
@@ -131,7 +132,7 @@ def kueue(plan: QueuePlan, gpu_flavors: Mapping[str, Flavor]) -> Iterator[Manife
             "ClusterQueue",
             node.name,
             {
-                "cohortName": node.parent,
+                **({"cohortName": node.parent} if node.parent else {}),
                 "queueingStrategy": "StrictFIFO" if node.args.order == "fifo" else "BestEffortFIFO",
                 "namespaceSelector": {
                     "matchExpressions": [
@@ -211,9 +212,9 @@ def koordinator(plan: QueuePlan, namespace: str) -> Iterator[Manifest]:
     Its webhook wants the same resources in the maxima of parent and child.
     """
     for node in plan.nodes.values():
-        if not node.parent:
+        if not node.parent and not node.leaf:
             continue
-        parent = KOORDINATOR_ROOT if node.parent == plan.root.name else node.parent
+        parent = KOORDINATOR_ROOT if node.parent in ("", plan.root.name) else node.parent
         labels = {
             f"{KOORDINATOR}/is-parent": "false" if node.leaf else "true",
             f"{KOORDINATOR}/parent": parent,

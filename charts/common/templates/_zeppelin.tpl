@@ -34,10 +34,10 @@ runAsGroup: 0
 {{/*
 What the server makes for an interpreter, in the language of its templates (Jinja): a pod, placed as its job class says,
 and a headless Service of the same name. Unlike Zeppelin's own it makes no roles: the service account has its rights
-already. Give it the root.
+already. There are no spaces in expressions, where YAML's writer would break long lines. Give it the root.
 */}}
 {{- define "zeppelin.interpreter" -}}
-{{- $name := "{{ zeppelin.k8s.interpreter.pod.name }}" -}}
+{{- $name := "{{zeppelin.k8s.interpreter.pod.name}}" -}}
 {{- $values := deepCopy .Values -}}
 {{- $_ := set $values "image" (.Values.interpreters.image | default .Values.image) -}}
 {{- $_ := set $values "serviceAccountName" (include "zeppelin.interpreterAccount" .) -}}
@@ -48,24 +48,24 @@ already. Give it the root.
 {{- range $of := list $resources.requests $resources.limits -}}
 {{- range $resource, $property := dict "cpu" "cores" "memory" "memory" -}}
 {{- with get ($of | default dict) $resource -}}
-{{- $_ := set $of $resource (printf "{{ zeppelin.k8s.interpreter.%s|default(\"%s\") }}" $property (toString .)) -}}
+{{- $_ := set $of $resource (printf "{{zeppelin.k8s.interpreter.%s|default(\"%s\")}}" $property (toString .)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
-{{- $annotations := dict "zeppelin/group" "{{ zeppelin.k8s.interpreter.group.id }}" "zeppelin/user" "{{ zeppelin.k8s.interpreter.user }}" -}}
+{{- $annotations := dict "zeppelin/group" "{{zeppelin.k8s.interpreter.group.id}}" "zeppelin/user" "{{zeppelin.k8s.interpreter.user}}" -}}
 {{- $_ := set $pods "annotations" (merge $annotations ($pods.annotations | default dict)) -}}
 {{- $_ := set $pods "resources" $resources -}}
-{{- $interpreter := "$(ZEPPELIN_HOME)/interpreter/{{ zeppelin.k8s.interpreter.group.name }}" -}}
-{{- $repository := "{{ zeppelin.k8s.interpreter.localRepo }}/{{ zeppelin.k8s.interpreter.setting.name }}" -}}
-{{- $args := list "$(ZEPPELIN_HOME)/bin/interpreter.sh" "-d" $interpreter "-r" "{{ zeppelin.k8s.interpreter.rpc.portRange }}" "-c" "{{ zeppelin.k8s.server.rpc.service }}" "-p" "{{ zeppelin.k8s.server.rpc.portRange }}" "-i" "{{ zeppelin.k8s.interpreter.group.id }}" "-l" $repository "-g" "{{ zeppelin.k8s.interpreter.setting.name }}" -}}
-{{- $container := dict "name" "{{ zeppelin.k8s.interpreter.container.name }}" "args" $args "env" (list (dict "name" "INTERPRETER_ENVIRONMENT")) -}}
+{{- $interpreter := "$(ZEPPELIN_HOME)/interpreter/{{zeppelin.k8s.interpreter.group.name}}" -}}
+{{- $repository := "{{zeppelin.k8s.interpreter.localRepo}}/{{zeppelin.k8s.interpreter.setting.name}}" -}}
+{{- $args := list "$(ZEPPELIN_HOME)/bin/interpreter.sh" "-d" $interpreter "-r" "{{zeppelin.k8s.interpreter.rpc.portRange}}" "-c" "{{zeppelin.k8s.server.rpc.service}}" "-p" "{{zeppelin.k8s.server.rpc.portRange}}" "-i" "{{zeppelin.k8s.interpreter.group.id}}" "-l" $repository "-g" "{{zeppelin.k8s.interpreter.setting.name}}" -}}
+{{- $container := dict "name" "{{zeppelin.k8s.interpreter.container.name}}" "args" $args "env" (list (dict "name" "INTERPRETER_ENVIRONMENT")) -}}
 {{- $spec := dict "restartPolicy" "Never" "enableServiceLinks" false "securityContext" (include "zeppelin.user" . | fromYaml) -}}
 {{- if .Values.interpreters.sparkImage -}}
 {{- $_ := set $container "volumeMounts" (list (dict "name" "spark-home" "mountPath" "/spark")) -}}
 {{- $_ := set $spec "volumes" (list (dict "name" "spark-home" "emptyDir" dict)) -}}
 {{- end -}}
 {{- $pod := include "platform.pod" (dict "root" $root "kind" "Pod" "jobKind" "notebook" "pod" $pods "container" $container "spec" $spec) | fromYaml -}}
-{{- $owner := dict "apiVersion" "v1" "kind" "Pod" "name" "{{ zeppelin.k8s.server.pod.name }}" "uid" "{{ zeppelin.k8s.server.uid }}" -}}
+{{- $owner := dict "apiVersion" "v1" "kind" "Pod" "name" "{{zeppelin.k8s.server.pod.name}}" "uid" "{{zeppelin.k8s.server.uid}}" -}}
 {{- $metadata := dict "name" $name "namespace" .Release.Namespace "ownerReferences" (list $owner) -}}
 {{- $environment := "${1}{% for key, value in zeppelin.k8s.envs.items() %}\n${1}- name: {{ key }}\n${1}  value: {{ value }}\n${1}{% endfor %}" -}}
 apiVersion: v1
