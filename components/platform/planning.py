@@ -164,6 +164,12 @@ def form_of(name: str, flavor: Flavor) -> Form:
     )
 
 
+def window_text(window: Mapping[str, str]) -> str:
+    """The Kubernetes versions that a system takes, in words; "" where none are known."""
+    bounds = [window[bound] for bound in ("minimum", "maximum") if bound in window]
+    return f"Kubernetes {' to '.join(bounds)}{' or later' if 'maximum' not in window else ''}" if bounds else ""
+
+
 def _channel(data: Mapping[str, Any]) -> Channel:
     if "addon" in data:
         return "add-on"

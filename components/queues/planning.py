@@ -101,8 +101,11 @@ def plan_queues(
     if problems:
         raise InvalidInput(problems)
     nodes = _nodes(tree, tenants, capacity)
-    problems = [*_amount_problems(nodes, tenants, capacity)]
+    problems = [*_amount_problems(nodes, tenants)]
     if args.tree:  # Else it repeats what is said of the tenants.
+        problems += [
+            problem for name, node in nodes.items() for problem in _model_problems(f"tree.{name}", node.args, capacity)
+        ]
         problems += _capacity_problems(nodes, capacity)
     if problems:
         raise InvalidInput(problems)
@@ -335,9 +338,7 @@ def _preorder(root: str, children: Mapping[str, Sequence[str]]) -> list[str]:
     return [root, *(name for child in children[root] for name in _preorder(child, children))]
 
 
-def _amount_problems(
-    nodes: Mapping[str, QueueNode], tenants: Mapping[str, TenantArgs], capacity: Mapping[str, Available]
-) -> Iterator[Problem]:
+def _amount_problems(nodes: Mapping[str, QueueNode], tenants: Mapping[str, TenantArgs]) -> Iterator[Problem]:
     own = own_amounts(tenants)
     for name, node in nodes.items():
         path = f"tree.{name}"
@@ -360,7 +361,6 @@ def _amount_problems(
                     terms = " + ".join(f"{child} {_n(amount)}" for child, amount in parts if amount)
                     message = f"the queues below have minima of {terms} = {_n(total)}"
                     yield Problem(f"{path}.minimum.{resource}", least, message)
-        yield from _model_problems(path, node.args, capacity)
         if node.leaf:
             yield from _tenant_problems(path, node, own)
 
