@@ -44,7 +44,7 @@ def gpu_flavors(environment: Environment) -> Mapping[str, Flavor]:
     """The nodes of each GPU model of an upstream cluster: labels that its groups share, and taints of all of them."""
     groups = environment.kubernetes.node_groups
     found: dict[str, Flavor] = {}
-    for model in {group.gpu_model for group in groups.values() if group.gpus}:
+    for model in sorted({group.gpu_model for group in groups.values() if group.gpus}):
         mine = [group for group in groups.values() if group.gpu_model == model and group.gpus]
         shared = {key: value for key, value in mine[0].labels.items() if all(g.labels.get(key) == value for g in mine)}
         taints = {(t.key, t.value, t.effect): t for group in mine for t in group.taints}

@@ -262,7 +262,7 @@ def _notebooks(plan: TenantPlan, around: Surroundings) -> Iterator[str]:
     yield "```sh"
     for space in plan.namespaces:
         if "notebook" in space.args.jobs:
-            yield f"kubectl scale deployment/<name> --replicas=1 --namespace {space.name}"
+            yield f"kubectl scale statefulset/<name> --replicas=1 --namespace {space.name}"
     yield "```"
 
 

@@ -1,5 +1,5 @@
-"""When jobs run by themselves. Fields: kubeflow/spark-operator v2.5.2, ScheduledSparkApplication; Argo Workflows 4.1,
-CronWorkflow as in hera 7.1; November 2026."""
+"""When jobs run by themselves. Fields: kubeflow/spark-operator v2.5.2 and v2.1.1, ScheduledSparkApplication; Argo
+Workflows 4.1, CronWorkflow as in hera 7.1; November 2026."""
 
 from typing import Annotated, Literal
 

@@ -1,5 +1,8 @@
-"""Values of the chart for Spark. Fields: kubeflow/spark-operator v2.5.2, api/v1beta2; Spark's configuration page 4.0, memory
-overhead; November 2026."""
+"""Values of the chart for Spark.
+
+Fields: kubeflow/spark-operator v2.5.2, api/v1beta2; those written here are in v2.1.1, too, nearest to ACK's 2.1.2.
+Memory beside the heap: Spark configuration 4.0, `spark.executor.memoryOverheadFactor`. November 2026.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
@@ -15,15 +18,15 @@ Executors = Annotated[int, Field(ge=0, le=50_000)]
 
 
 class SparkPodValues(PodValues):
-    """The driver or the executors. `resources`, or what the class says, is all that a pod asks for: Spark's heap and what
+    """The driver or the executors. `resources`, or what the class says, is all that a pod asks for: the heap and what
     is beside it."""
 
     cores: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Tasks that run at once in a pod. None: its CPU, rounded down."""
 
     memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*[mg]$")] | None = None
-    """Heap, such as `8g`; the rest of the pod's memory is for what is beside it. None: the pod's memory less Spark's own
-    overhead, a tenth of the heap, for Python 40 %, and at least 384 MiB."""
+    """Heap, such as `8g`; the rest of the pod's memory is for what is beside it. None: the pod's memory less what Spark
+    adds by itself: a tenth of the heap, for Python 40 %, and at least 384 MiB."""
 
     java_options: str = ""
     """Options of the Java machine."""
@@ -79,8 +82,9 @@ class DependencyValues(Args):
 
 
 class EventLogValues(Args):
-    """Where the driver writes its event log for the history server. Without a claim it goes to `platform.objectStorage.eventLogs`
-    if `hadoopConf` says how to log in to OSS (`fs.oss.credentials.provider`), else nowhere."""
+    """Where the driver writes its event log for the history server. Without a claim it goes to
+    `platform.objectStorage.eventLogs` if `hadoopConf` says how to log in to OSS (`fs.oss.credentials.provider`), else
+    nowhere."""
 
     claim: str = ""
     """Name of a PersistentVolumeClaim that it is written to, by pod identity. The directory must exist."""

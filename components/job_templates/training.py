@@ -120,7 +120,8 @@ class TrainingJobValues(JobValues):
     """Where checkpoints go, below the path of a volume that may be written; `CHECKPOINT_DIR` in every pod."""
 
     shared_memory_gib: Annotated[int, Field(ge=0, le=1024)] = 0
-    """Size of `/dev/shm`, of the pod's memory, for data loaders of many processes. 0: the container runtime's 64 MiB."""
+    """Size of `/dev/shm`, out of the pod's memory, for data loaders of many processes. 0: the container runtime's
+    64 MiB."""
 
     schedule: ScheduleValues | None = None
     """When it runs, as a CronWorkflow of Argo. None: once, now."""

@@ -11,6 +11,8 @@ from .schedules import ScheduleValues
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([-a-z0-9]{0,60}[a-z0-9])?$")]
 MountPath = Annotated[str, Field(pattern=r"^/.+")]
+NAMED = Field(json_schema_extra={"additionalProperties": False})
+"""For maps whose keys have a pattern: Helm refuses the others."""
 
 
 class InputValues(Args):
@@ -47,7 +49,7 @@ class JobStepValues(Args):
     """When it has succeeded, such as `status.jobStatus == SUCCEEDED`. All of several must hold."""
 
     failure_condition: Annotated[str, Field(min_length=1)]
-    """When it has failed. One of several is enough."""
+    """When it has failed, such as `status.jobDeploymentStatus == Failed`. One of several is enough."""
 
 
 class ExitValues(PodValues):
@@ -81,10 +83,10 @@ class StepValues(ExitValues):
     timeout_seconds: Annotated[int, Field(ge=0)] = 0
     """Seconds after which one try of it is ended. 0: no limit but the workflow's."""
 
-    inputs: Mapping[Name, InputValues] = {}
+    inputs: Annotated[Mapping[Name, InputValues], NAMED] = {}
     """What it has before it starts, by name."""
 
-    outputs: Mapping[Name, OutputValues] = {}
+    outputs: Annotated[Mapping[Name, OutputValues], NAMED] = {}
     """What it leaves, by name."""
 
     job: JobStepValues | None = None
@@ -94,10 +96,10 @@ class StepValues(ExitValues):
 class WorkflowValues(JobValues):
     """Steps that depend on each other, once or by a schedule."""
 
-    steps: Annotated[Mapping[Name, StepValues], Field(min_length=1)]
+    steps: Annotated[Mapping[Name, StepValues], Field(min_length=1), NAMED]
     """The steps by name."""
 
-    parameters: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], str] = {}
+    parameters: Annotated[Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")], str], NAMED] = {}
     """Parameters with their defaults: `{{workflow.parameters.<name>}}` in steps."""
 
     on_exit: ExitValues | None = None

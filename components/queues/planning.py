@@ -174,7 +174,7 @@ def _shape_problems(tree: Mapping[str, QueueArgs], tenants: Mapping[str, TenantA
             {name: [queue.parent] for name, queue in tree.items() if queue.parent in tree}
         ).prepare()
     except graphlib.CycleError as error:
-        names: list[str] = error.args[1]
+        names: list[str] = error.args[1][::-1]  # From each to its parent.
         yield Problem(f"tree.{names[0]}.parent", tree[names[0]].parent, f"a cycle: {' < '.join(names)}")
     else:
         if not roots:
@@ -279,7 +279,8 @@ def _nodes(
     tree: Mapping[str, QueueArgs], tenants: Mapping[str, TenantArgs], capacity: Mapping[str, Available]
 ) -> dict[str, QueueNode]:
     """All nodes with their amounts, parents first, siblings in their order."""
-    children = {name: [other for other, queue in tree.items() if queue.parent == name] for name in tree}
+    # Sorted, for the engine hands mappings over in another order than files have them.
+    children = {name: sorted(other for other, queue in tree.items() if queue.parent == name) for name in tree}
     order = _preorder(next(name for name, queue in tree.items() if queue.parent is None), children)
     own = own_amounts(tenants)
     stated = [side.by_path() for queue in tree.values() for side in (queue.minimum, queue.maximum, queue.lends)]
@@ -382,7 +383,8 @@ def _tenant_problems(path: str, node: QueueNode, own: Mapping[str, tuple[Amounts
         if node.minimum[resource] < least - SLACK:
             message = f"below the {_n(least)} that {names} is guaranteed under tenants"
             yield Problem(f"{path}.minimum.{resource}", node.minimum[resource], message)
-        if node.maximum[resource] > most + SLACK:
+        # The root is what there may be, whoever may use it.
+        if node.parent and node.maximum[resource] > most + SLACK:
             message = f"above the {_n(most)} that {names} may use under tenants, so it could never be used"
             yield Problem(f"{path}.maximum.{resource}", node.maximum[resource], message)
 

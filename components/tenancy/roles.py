@@ -12,6 +12,7 @@ JOB_RESOURCES: Mapping[str, Sequence[str]] = {
     "batch": ("jobs", "cronjobs"),
     "ray.io": ("rayclusters", "rayjobs", "rayservices"),
     "sparkoperator.k8s.io": ("sparkapplications", "scheduledsparkapplications"),
+    "jobset.x-k8s.io": ("jobsets",),
     "kubeflow.org": ("pytorchjobs", "tfjobs", "mpijobs", "xgboostjobs"),
     "trainer.kubeflow.org": ("trainjobs",),
     "argoproj.io": ("workflows", "cronworkflows", "workflowtemplates"),
@@ -22,6 +23,8 @@ JOB_RESOURCES: Mapping[str, Sequence[str]] = {
 SERVICE_RESOURCES: Mapping[str, Sequence[str]] = {
     "apps": ("deployments", "statefulsets"),
     "autoscaling": ("horizontalpodautoscalers",),
+    "keda.sh": ("scaledobjects",),
+    "policy": ("poddisruptionbudgets",),
     "": ("services", "configmaps", "persistentvolumeclaims"),
 }
 """What else engineers make."""

@@ -101,7 +101,7 @@ def test_the_example_loads_its_model_and_drains() -> None:
     assert {"name": "MODEL_PATH", "value": "/model"} in container["env"]
     mount = {"name": "model", "mountPath": "/model", "subPath": "qwen3-32b-fp8/v3", "readOnly": True}
     assert mount in container["volumeMounts"]
-    assert {"name": "shared-memory", "mountPath": "/dev/shm"} in container["volumeMounts"]
+    assert {"name": "shared-memory", "mountPath": "/dev/shm"} in container["volumeMounts"]  # noqa: S108
     startup = container["startupProbe"]
     assert startup["periodSeconds"] * startup["failureThreshold"] == 1200
     assert container["livenessProbe"]["failureThreshold"] == 12
@@ -280,7 +280,8 @@ def test_a_user_makes_it_restricted() -> None:
         ({"replicas": {"minimum": 4, "maximum": 2}}, "replicas.maximum = 2: below the minimum of 4"),
         (
             {"replicas": {"minimum": 2}, "canary": {"percent": 15}},
-            "canary.percent = 15: less than one of 2 pods; requests are split as pods are, so replicas.minimum must be 7",
+            "canary.percent = 15: less than one of 2 pods; requests are split as pods are, so replicas.minimum must be "
+            "7 or more",
         ),
         (
             {

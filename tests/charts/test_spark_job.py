@@ -67,12 +67,12 @@ def test_a_job_has_what_platform_and_queue_say() -> None:
         ("Python", "4", "16Gi", {"cores": 4, "coreRequest": "4", "memory": "11702m", "memoryOverhead": "4682m"}),
         ("Scala", "4000m", "16384Mi", {"cores": 4, "coreRequest": "4000m", "memory": "14894m"}),
         ("Scala", "500m", "1Gi", {"cores": 1, "coreRequest": "500m", "memory": "640m", "memoryOverhead": "384m"}),
-        ("Scala", 2.5, 2 * 2**30, {"cores": 2, "coreRequest": "2.5", "memory": "1664m", "memoryOverhead": "384m"}),
+        ("Scala", "2.5", 2 * 2**30, {"cores": 2, "coreRequest": "2.5", "memory": "1664m", "memoryOverhead": "384m"}),
         ("Python", 1, "4G", {"cores": 1, "memory": "2724m", "memoryOverhead": "1090m"}),
     ],
 )
 def test_heap_and_overhead_are_together_what_the_pod_asks_for(
-    kind: str, cpu: str | float, memory: str | int, size: dict[str, Any]
+    kind: str, cpu: str | int, memory: str | int, size: dict[str, Any]
 ) -> None:
     pod = {"jobClass": "", "resources": {"requests": {"cpu": cpu, "memory": memory}}}
     job = _spark({**JOB, "type": kind, "mainClass": "a.B", "driver": pod, "executor": pod})
@@ -182,15 +182,18 @@ def test_what_the_application_needs() -> None:
 
 
 def test_a_schedule_makes_runs_with_the_labels_of_the_queue() -> None:
-    values = {**JOB, "platform": _platform(labels={"queue": "data"}, annotations={"a": "b"}), "schedule": {"cron": "@daily"}}
+    values = {
+        **JOB,
+        "platform": _platform(labels={"queue": "data"}, annotations={"a": "b"}),
+        "schedule": {"cron": "@daily"},
+    }
     job = one(render("spark-job", values), "ScheduledSparkApplication")
     assert job["metadata"]["labels"]["queue"] == "data"
     assert "annotations" not in job["metadata"]
     template = job["spec"].pop("template")
     assert template == _spark({**values, "schedule": None})["spec"]
     assert job["spec"] == {
-        "schedule": "@daily",
-        "timeZone": "Asia/Shanghai",
+        "schedule": "CRON_TZ=Asia/Shanghai @daily",
         "concurrencyPolicy": "Forbid",
         "suspend": False,
         "successfulRunHistoryLimit": 3,
@@ -200,7 +203,7 @@ def test_a_schedule_makes_runs_with_the_labels_of_the_queue() -> None:
 
 def test_the_example_renders_on_any_cluster() -> None:
     job = one(render("spark-job", EXAMPLE), "ScheduledSparkApplication")
-    assert job["spec"]["schedule"] == "0 2 * * *"
+    assert job["spec"]["schedule"] == "CRON_TZ=Asia/Shanghai 0 2 * * *"
     assert {template.role for template in pod_templates(job)} == {"leader", "worker"}
 
 

@@ -19,7 +19,7 @@ import grpc
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.struct_pb2 import Struct
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, resource_pb2, resource_pb2_grpc
 from pulumi.runtime.rpc import UNKNOWN
 
 CLUSTER = "alicloud:cs/managedKubernetes:ManagedKubernetes"
@@ -122,6 +122,21 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 _refuse(context, grpc.StatusCode.ALREADY_EXISTS, f"{id_} exists already")
             self.resources[id_] = Resource(kind, inputs)
         return provider_pb2.CreateResponse(id=id_, properties=_outputs(kind, inputs, id_))
+
+    def Construct(self, request: provider_pb2.ConstructRequest, context: Any) -> provider_pb2.ConstructResponse:
+        """A remote component, such as a directory of manifests: itself alone, as in a cluster that is not there yet."""
+        with grpc.insecure_channel(request.monitorEndpoint) as channel:
+            registered = resource_pb2_grpc.ResourceMonitorStub(channel).RegisterResource(
+                resource_pb2.RegisterResourceRequest(
+                    type=request.type,
+                    name=request.name,
+                    parent=request.parent,
+                    custom=False,
+                    object=request.inputs,
+                    dependencies=list(request.dependencies),
+                )
+            )
+        return provider_pb2.ConstructResponse(urn=registered.urn)
 
     def Read(self, request: provider_pb2.ReadRequest, context: Any) -> provider_pb2.ReadResponse:
         found = self.resources.get(request.id)

@@ -18,7 +18,7 @@ their number changes). Give it the root. Fails where the numbers do not fit each
 {{- $canary := 0 -}}
 {{- with .Values.canary -}}
 {{- if eq $.Values.engine "KServe" -}}
-{{- fail "canary: not with engine KServe, whose canary needs a predictor with a model format; use engine Deployment" -}}
+{{- fail "canary: not with engine KServe, whose canary wants a model that KServe fetches itself; use engine Deployment" -}}
 {{- end -}}
 {{- $canary = div (mul $minimum (int .percent)) 100 -}}
 {{- if eq (int $canary) 0 -}}

@@ -31,7 +31,7 @@ Refuses what framework or operator do not have. Give it the root.
 {{- end -}}
 {{- $roles := ternary dict (get (include "platform.frameworks" . | fromYaml) $values.framework).roles $trainer -}}
 {{- range $role := list "master" "launcher" "chief" "parameterServers" -}}
-{{- if and (get $values $role) (not (hasKey $roles $role)) -}}
+{{- if and (kindIs "map" (get $values $role)) (not (hasKey $roles $role)) -}}
 {{- fail (printf "%s: a %s has none" $role (include "platform.trainingKind" $)) -}}
 {{- end -}}
 {{- end -}}
@@ -45,7 +45,7 @@ Refuses what framework or operator do not have. Give it the root.
 {{- if or $trainer (ne $values.framework "pytorch") -}}
 {{- fail "elastic: of framework pytorch with operator training-operator alone" -}}
 {{- end -}}
-{{- if $values.master -}}
+{{- if kindIs "map" $values.master -}}
 {{- fail "elastic: there is no master then; leave master out" -}}
 {{- end -}}
 {{- if or (gt (int $values.elastic.minimum) (int $values.workers.replicas)) (gt (int $values.workers.replicas) (int $values.elastic.maximum)) -}}
@@ -86,15 +86,13 @@ root.
 {{- if gt (int $values.workers.replicas) 0 }}{{ $_ := set $all "Worker" $values.workers }}{{ end -}}
 {{- range $role, $name := (get (include "platform.frameworks" . | fromYaml) $values.framework).roles -}}
 {{- $of := ternary "ParameterServerValues" "TrainingPodValues" (eq $role "parameterServers") -}}
-{{- with get $values $role -}}
-{{- $_ := set $all $name (include "platform.withDefaults" (dict "root" $ "of" $of "values" .) | fromYaml) -}}
-{{- else -}}
-{{- if and (eq $role "master") (not $values.elastic) -}}
+{{- if kindIs "map" (get $values $role) -}}
+{{- $_ := set $all $name (include "platform.withDefaults" (dict "root" $ "of" $of "values" (get $values $role)) | fromYaml) -}}
+{{- else if and (eq $role "master") (not $values.elastic) -}}
 {{- $_ := set $all $name (omit $values.workers "replicas") -}}
 {{- else if eq $role "launcher" -}}
 {{- $size := dict "cpu" "1" "memory" "2Gi" -}}
 {{- $_ := set $all $name (dict "jobClass" $values.workers.jobClass "resources" (dict "requests" $size "limits" $size)) -}}
-{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $all | toYaml -}}
