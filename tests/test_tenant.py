@@ -69,7 +69,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
 
 def test_a_new_tenant_stands_behind_the_last_and_nothing_else_changes(written: Written) -> None:
     start = written.after.index("    # What else a tenant may have")
-    end = written.after.index("  # kubectl's own image")
+    end = written.after.index("  ack-ai-blueprint:colocation:")
     assert written.after[:start] + written.after[end:] == written.before
     args = written.environment.tenants["vision"]
     assert (args.owners, args.cost_center) == (["ram-user/123", "ram-user/200000000000000010"], "cv-1")
@@ -87,9 +87,9 @@ def test_the_effect_of_a_new_tenant(written: Written) -> None:
     old = {resource.urn for resource in before.resources}
     count = sum(resource.custom and resource.urn not in old for resource in after.resources)
     lines = written.effect.splitlines()
-    assert lines[0] == f"What it adds to prod: {count} to add, 1 to change"
+    assert lines[0] == f"What it adds to prod: {count} to add, 2 to change"
     assert "2 core.ServiceAccount" in lines[1]
-    assert "  of the platform: nothing" in lines
+    assert "  of the platform: changed scheduling.ElasticQuotaTree" in lines
     assert "  nothing of other tenants changes" in lines
     # The one resource of somebody who is a member of two tenants.
     assert (
@@ -150,7 +150,8 @@ def test_the_first_tenant_of_an_environment(stacks: Path, capsys: pytest.Capture
     before = path.read_text(encoding="utf-8")
     assert tenant.main(["dev", "vision", *NEW]) == 0
     roles = len(PEOPLE) + len(JOBS) + 1
-    shared = f"  of the platform: added {roles} rbac.ClusterRole, core.Namespace, core.ServiceAccount\n"
+    shared = f"  of the platform: added {roles} rbac.ClusterRole, core.Namespace, core.ServiceAccount, "
+    shared += "scheduling.ElasticQuotaTree\n"
     assert shared in capsys.readouterr().out
     after = path.read_text(encoding="utf-8")
     assert after.startswith(f"{before}  ack-ai-blueprint:tenants:\n    # ")

@@ -113,7 +113,8 @@ def plan_queues(
 
 
 def _default(tenants: Mapping[str, TenantArgs], capacity: Mapping[str, Available]) -> dict[str, QueueArgs]:
-    """A queue for each tenant; one that has parts gets a queue for itself beside them."""
+    """A queue for each tenant, with the name that it keeps in the cluster; one that has parts gets a queue for itself
+    beside them."""
 
     def most_of(path: str, amount: float) -> float:
         # A maximum may be more than there is: who has it all to itself gets what there is.
@@ -121,8 +122,10 @@ def _default(tenants: Mapping[str, TenantArgs], capacity: Mapping[str, Available
 
     tree = {ROOT: QueueArgs()}
     parents = {args.parent for args in tenants.values()}
+    identifiers = {name: args.id_of(name) for name, args in tenants.items()}
     for name, args in tenants.items():
-        parent = args.parent if args.parent in tenants else ROOT
+        parent = identifiers.get(args.parent or "", ROOT)
+        identifier = identifiers[name]
         if name in parents:
             resources = args.resources
             most = QueueAmounts(
@@ -132,13 +135,13 @@ def _default(tenants: Mapping[str, TenantArgs], capacity: Mapping[str, Available
                 gpu_memory_gib=most_of("gpuMemoryGib", resources.gpu_memory_gib.most),
                 pods=int(most_of("pods", resources.pods)),
             )
-            tree[name] = QueueArgs(parent=parent, maximum=most)
-            own = f"{name}-own"
-            while own in tenants:
+            tree[identifier] = QueueArgs(parent=parent, maximum=most)
+            own = f"{identifier}-own"
+            while own in identifiers.values():
                 own += "-own"
-            tree[own] = QueueArgs(parent=name, tenants=[name])
+            tree[own] = QueueArgs(parent=identifier, tenants=[name])
         else:
-            tree[name] = QueueArgs(parent=parent, tenants=[name])
+            tree[identifier] = QueueArgs(parent=parent, tenants=[name])
     return tree
 
 

@@ -1,8 +1,8 @@
 """How each engine admits jobs: small models that read nothing but the objects that are rendered for it.
 
 ElasticQuotaTree: ACK page on elastic quota trees; kube-queue's elasticquotatree/elasticquota.go for what is kept.
-Kueue: kubernetes-sigs/kueue v0.19.2 pkg/cache/scheduler/resource_node.go. Koordinator: koordinator-sh/koordinator v1.8.0
-pkg/scheduler/plugins/elasticquota, with enableCheckParentQuota.
+Kueue: kubernetes-sigs/kueue v0.19.2 pkg/cache/scheduler/resource_node.go. Koordinator: koordinator-sh/koordinator
+v1.8.0 pkg/scheduler/plugins/elasticquota, with enableCheckParentQuota.
 """
 
 import json

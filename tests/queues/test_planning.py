@@ -35,18 +35,19 @@ def _tree(**queues: Mapping[str, Any]) -> dict[str, Any]:
 
 def test_the_default_tree_nests_tenants_by_their_parents() -> None:
     nodes = plan(ALL).nodes
-    assert {name: (node.parent, list(node.children), node.path) for name, node in nodes.items()} == {
-        "root": ("", ["vision", "speech"], "root"),
-        "vision": ("root", ["vision-own", "detection"], "root-vision"),
-        "vision-own": ("vision", [], "root-vision-vision-own"),
-        "detection": ("vision", [], "root-vision-detection"),
-        "speech": ("root", [], "root-speech"),
-    }
-    assert [list(node.tenants) for node in nodes.values()] == [[], [], ["vision"], ["detection"], ["speech"]]
-    assert [list(node.namespaces) for node in nodes.values()] == [
-        *([], [], ["vision"]),
-        *(["detect", "detect-lab"], ["speech"]),
+    # Parents first, siblings by name.
+    assert [(name, node.parent, node.path, [*node.tenants], [*node.namespaces]) for name, node in nodes.items()] == [
+        ("root", "", "root", [], []),
+        ("speech", "root", "root-speech", ["speech"], ["speech"]),
+        ("vision", "root", "root-vision", [], []),
+        ("detection", "vision", "root-vision-detection", ["detection"], ["detect", "detect-lab"]),
+        ("vision-own", "vision", "root-vision-vision-own", ["vision"], ["vision"]),
     ]
+    assert [[*node.children] for node in nodes.values()] == [
+        *(["speech", "vision"], []),
+        *(["detection", "vision-own"], [], []),
+    ]
+    assert plan(dict(reversed(ALL.items()))) == plan(ALL)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_leaf_of_a_namespace() -> None:
         "detect-lab": "detection",
         "x": None,
     }
-    assert [leaf.name for leaf in found.leaves] == ["vision-own", "detection", "speech"]
+    assert [leaf.name for leaf in found.leaves] == ["speech", "detection", "vision-own"]
 
 
 @pytest.mark.parametrize("args", [QueuesArgs(enabled=False), QueuesArgs(enabled=False, tree={"all": QueueArgs()})])
@@ -326,7 +327,7 @@ AMOUNTS = {
         {"speech": _leaf("speech", minimum={"vcpu": 30}, maximum={"vcpu": 20})},
         [
             # The root is as large as the maxima below it.
-            "tree.all.minimum.vcpu = 36.0: the queues below have minima of vision 8 + speech 30 = 38",
+            "tree.all.minimum.vcpu = 36.0: the queues below have minima of speech 30 + vision 8 = 38",
             "tree.speech.minimum.vcpu = 30.0: above the maximum of 20",
         ],
     ),
@@ -337,13 +338,13 @@ AMOUNTS = {
             "speech": _leaf("speech", parent="research"),
         },
         [
-            "tree.research.minimum.vcpu = 11.0: the queues below have minima of vision 8 + speech 4 = 12",
-            "tree.research.minimum.memoryGib = 47.5: the queues below have minima of vision 32 + speech 16 = 48",
+            "tree.research.minimum.vcpu = 11.0: the queues below have minima of speech 4 + vision 8 = 12",
+            "tree.research.minimum.memoryGib = 47.5: the queues below have minima of speech 16 + vision 32 = 48",
         ],
     ),
     "minima-over-the-root": (
         {"all": {"maximum": {"memoryGib": 33}}},
-        ["tree.all.minimum.memoryGib = 33.0: the queues below have minima of vision 32 + speech 16 = 48"],
+        ["tree.all.minimum.memoryGib = 33.0: the queues below have minima of speech 16 + vision 32 = 48"],
     ),
     "maximum-above-the-parents": (
         {"all": {"maximum": {"vcpu": 14.25}}, "speech": _leaf("speech", maximum={"vcpu": 15})},
@@ -352,7 +353,7 @@ AMOUNTS = {
     "clamped-below-the-minimum": (
         {"all": {"maximum": {"vcpu": 14}}, "speech": _leaf("speech", minimum={"vcpu": 15})},
         [
-            "tree.all.minimum.vcpu = 14.0: the queues below have minima of vision 8 + speech 15 = 23",
+            "tree.all.minimum.vcpu = 14.0: the queues below have minima of speech 15 + vision 8 = 23",
             "tree.speech.minimum.vcpu = 15.0: above the maximum of 14",
         ],
     ),

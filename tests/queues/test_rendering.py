@@ -123,9 +123,16 @@ def test_elastic_quota_tree() -> None:
                         "max": {"cpu": "12", "memory": "48Gi", "aliyun.com/gpu-mem": "24", GPU: "6"},
                         # What a limit leaves out would be kept as a whole, so it names all.
                         "attributes": {
-                            lends: '{"aliyun.com/gpu-mem": "12", "cpu": "5", "memory": "25088Mi", "nvidia.com/gpu": "1"}'
+                            lends: '{"aliyun.com/gpu-mem": "12", "cpu": "5", "memory": "25088Mi", '
+                            '"nvidia.com/gpu": "1"}'
                         },
                         "children": [
+                            {
+                                "name": "speech",
+                                "min": {"cpu": "2", "memory": "8Gi", "aliyun.com/gpu-mem": "12", GPU: "0"},
+                                "max": {"cpu": "6", "memory": "16Gi", "aliyun.com/gpu-mem": "24", GPU: "0"},
+                                "namespaces": ["speech"],
+                            },
                             {
                                 "name": "vision",
                                 "min": {"cpu": "4500m", "memory": "16896Mi", "aliyun.com/gpu-mem": "0", GPU: "1"},
@@ -135,12 +142,6 @@ def test_elastic_quota_tree() -> None:
                                     '"nvidia.com/gpu": "0"}'
                                 },
                                 "namespaces": ["v1", "v2"],
-                            },
-                            {
-                                "name": "speech",
-                                "min": {"cpu": "2", "memory": "8Gi", "aliyun.com/gpu-mem": "12", GPU: "0"},
-                                "max": {"cpu": "6", "memory": "16Gi", "aliyun.com/gpu-mem": "24", GPU: "0"},
-                                "namespaces": ["speech"],
                             },
                         ],
                     }
@@ -235,6 +236,22 @@ def test_kueue() -> None:
         ),
         _kueue_object(
             "ClusterQueue",
+            "speech",
+            {
+                "cohortName": "research",
+                "queueingStrategy": "StrictFIFO",
+                "namespaceSelector": selector("speech"),
+                "preemption": {"reclaimWithinCohort": "Any", "withinClusterQueue": "LowerPriority"},
+                # It may use no GPU, so it names none, and a job with one is refused.
+                "resourceGroups": _groups(
+                    [_quota("cpu", "2", "4"), _quota("memory", "8Gi", "8Gi"), _quota("pods", "0", "20")]
+                ),
+                "fairSharing": {"weight": "3"},
+            },
+        ),
+        _kueue_object("LocalQueue", "default", {"clusterQueue": "speech"}, "speech"),
+        _kueue_object(
+            "ClusterQueue",
             "vision",
             {
                 "cohortName": "research",
@@ -255,22 +272,6 @@ def test_kueue() -> None:
         ),
         _kueue_object("LocalQueue", "default", {"clusterQueue": "vision"}, "v1"),
         _kueue_object("LocalQueue", "default", {"clusterQueue": "vision"}, "v2"),
-        _kueue_object(
-            "ClusterQueue",
-            "speech",
-            {
-                "cohortName": "research",
-                "queueingStrategy": "StrictFIFO",
-                "namespaceSelector": selector("speech"),
-                "preemption": {"reclaimWithinCohort": "Any", "withinClusterQueue": "LowerPriority"},
-                # It may use no GPU, so it names none, and a job with one is refused.
-                "resourceGroups": _groups(
-                    [_quota("cpu", "2", "4"), _quota("memory", "8Gi", "8Gi"), _quota("pods", "0", "20")]
-                ),
-                "fairSharing": {"weight": "3"},
-            },
-        ),
-        _kueue_object("LocalQueue", "default", {"clusterQueue": "speech"}, "speech"),
     ]
 
 
@@ -310,22 +311,22 @@ def test_koordinator() -> None:
         ),
         (
             {
-                "labels": labels("research", inner=False),
-                "annotations": {f"{KOORDINATOR}/namespaces": '["v1", "v2"]'},
-            },
-            {"cpu": "4500m", "memory": "16896Mi", GPU: "1"},
-            {"cpu": "8", "memory": "32Gi", GPU: "6"},
-        ),
-        (
-            {
                 "labels": {**labels("research", inner=False), "koord-queue/queue-policy": "Block"},
                 "annotations": {f"{KOORDINATOR}/namespaces": '["speech"]'},
             },
             {"cpu": "2", "memory": "8Gi", GPU: "0"},
             {"cpu": "6", "memory": "16Gi", GPU: "0"},
         ),
+        (
+            {
+                "labels": labels("research", inner=False),
+                "annotations": {f"{KOORDINATOR}/namespaces": '["v1", "v2"]'},
+            },
+            {"cpu": "4500m", "memory": "16896Mi", GPU: "1"},
+            {"cpu": "8", "memory": "32Gi", GPU: "6"},
+        ),
     ]
-    names, weights = ("research", "vision", "speech"), (1, 1, 3)
+    names, weights = ("research", "speech", "vision"), (1, 3, 1)
     assert manifests == [
         {
             "apiVersion": "scheduling.sigs.k8s.io/v1alpha1",
