@@ -1,7 +1,7 @@
 """Pod templates in Kubernetes manifests of any kind: what their pods ask for, and where they may land.
 
-Ray (clusters, jobs, services), Spark applications, the Kubeflow training jobs and all built-in kinds are understood:
-Spark writes its pods in fields of its own, the others hold a `template`.
+Ray (clusters, jobs, services), Spark applications, the Kubeflow training jobs, Argo's workflows and all built-in kinds
+are understood: Spark and Argo write their pods in fields of their own, the others hold a `template`.
 """
 
 import re
@@ -10,9 +10,12 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import yaml
+
 from .job_classes.args import PodShape, Role
 
 SPARK_KINDS = frozenset({"SparkApplication", "ScheduledSparkApplication"})
+WORKFLOW_KINDS = frozenset({"Workflow", "WorkflowTemplate", "CronWorkflow"})
 SPARK_OVERHEAD_MIB = 384
 """Least memory that Spark adds to a JVM's. Source: Spark configuration, spark.kubernetes.memoryOverhead, 3.5."""
 
@@ -53,6 +56,8 @@ class PodTemplate:
     node: dict[str, Any]
     spark: str = ""
     """The type of the Spark application, "" for all other kinds."""
+    argo: bool = False
+    """Whether it is a template of a workflow, which holds the fields of a pod beside its own."""
 
     @property
     def metadata(self) -> Mapping[str, Any]:
@@ -62,6 +67,9 @@ class PodTemplate:
     @property
     def spec(self) -> Mapping[str, Any]:
         """What holds tolerations, node selector and affinity."""
+        if self.argo:
+            main = [self.node[key] for key in ("container", "script") if key in self.node]
+            return {**self.node, "containers": main}
         return self.node if self.spark else self.node.get("spec") or {}
 
     @property
@@ -79,6 +87,9 @@ class PodTemplate:
 
         manifest: the one that the template stands in.
         """
+        if self.argo:
+            known = ("containers", "initContainers", "priorityClassName", "volumes", "serviceAccountName")
+            return {key: self.spec[key] for key in known if key in self.spec}
         if not self.spark:
             return self.spec
         spec = manifest.get("spec") or {}
@@ -222,7 +233,43 @@ def pod_templates(manifest: Mapping[str, Any]) -> Sequence[PodTemplate]:
             for name, role in roles
             if isinstance(spec.get(name), dict)
         ]
+    if kind in WORKFLOW_KINDS:
+        return [
+            PodTemplate(path, "", template, argo=True)
+            for path, template in _workflow_templates(manifest)
+            if "container" in template or "script" in template
+        ]
     return list(_templates(manifest.get("spec") or {}, "spec"))
+
+
+def _workflow_templates(manifest: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    path, spec = "spec", manifest.get("spec") or {}
+    if manifest.get("kind") == "CronWorkflow":
+        path, spec = "spec.workflowSpec", spec.get("workflowSpec") or {}
+    templates: list[Any] = spec.get("templates") or []
+    for index, template in enumerate(templates):
+        if isinstance(template, dict):
+            yield f"{path}.templates[{index}]", template
+
+
+def embedded(manifest: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The manifests that a workflow creates, each with where it stands, in the workflow's namespace if it names none.
+
+    What only the workflow knows, such as its name, stands in them as Argo writes it; texts that are no YAML before that
+    is filled in are passed over.
+    """
+    if manifest.get("kind") not in WORKFLOW_KINDS:
+        return
+    namespace = (manifest.get("metadata") or {}).get("namespace")
+    for path, template in _workflow_templates(manifest):
+        text = (template.get("resource") or {}).get("manifest")
+        try:
+            job = yaml.safe_load(text) if isinstance(text, str) else None
+        except yaml.YAMLError:
+            continue
+        if isinstance(job, dict) and "kind" in job:
+            own: dict[str, Any] = job.get("metadata") or {}
+            yield f"{path}.resource.manifest", {**job, "metadata": {"namespace": namespace, **own}}
 
 
 def _templates(node: Any, path: str) -> Iterator[PodTemplate]:
@@ -286,7 +333,7 @@ def placed(manifest: Mapping[str, Any], placements: Mapping[str, Mapping[str, An
             continue
         node = template.node if copy.get("kind") != "Pod" else copy
         metadata = node if template.spark else node.setdefault("metadata", {})
-        spec = node if template.spark else node.setdefault("spec", {})
+        spec = node if template.spark or template.argo else node.setdefault("spec", {})
         for key in ("labels", "annotations"):
             if placement[key]:
                 metadata[key] = {**(metadata.get(key) or {}), **placement[key]}

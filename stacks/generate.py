@@ -87,6 +87,10 @@ def chart_files(name: str, model: type[JobValues]) -> Mapping[Path, str]:
     schema = deepcopy(described_schema(model))
     # Helm hands these to every chart: its own, and what is for the library.
     schema["properties"] |= {key: {"type": "object", "description": "Helm's own."} for key in ("common", "global")}
+    for part in [schema, *schema["$defs"].values()]:
+        for value in part.get("properties", {}).values():
+            if "patternProperties" in value:
+                value["additionalProperties"] = False
     defaults = {
         definition: {key: value["default"] for key, value in part["properties"].items() if "default" in value}
         for definition, part in schema["$defs"].items()

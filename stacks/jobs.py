@@ -18,7 +18,7 @@ import yaml
 from components.inputs import InvalidInput, Problem, one_of
 from components.job_classes import plan_job_classes
 from components.job_classes.planning import CLASS_LABEL
-from components.manifests import PodTemplate, UnreadableQuantity, UnreadableTemplate, placed, pod_templates
+from components.manifests import PodTemplate, UnreadableQuantity, UnreadableTemplate, embedded, placed, pod_templates
 from components.node_pools import plan_node_pool
 from components.queues import QueuePlan, gang, gang_problems, queued
 from components.tenancy import TenantPlan
@@ -121,17 +121,28 @@ def _items(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def job_problems(environment: Environment, manifests: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
     """What keeps jobs from running as their classes say; paths start with kind and name."""
-    templates = [(manifest, template) for manifest in manifests for template in pod_templates(manifest)]
-    if not any(CLASS_LABEL in template.labels for _, template in templates):
+    templates = [
+        (path, manifest, template)
+        for path, manifest in _with_embedded(manifests)
+        for template in pod_templates(manifest)
+    ]
+    if not any(CLASS_LABEL in template.labels for _, _, template in templates):
         yield Problem(
             "pod templates", len(templates), f"none has the label {CLASS_LABEL}; name one of jobClasses there"
         )
-    for manifest, template in templates:
-        name = (manifest.get("metadata") or {}).get("name", "")
-        for problem in _template_problems(
-            environment, template, str((manifest.get("metadata") or {}).get("namespace", ""))
-        ):
-            yield problem.under(f"{manifest['kind']}/{name} {template.path}".rstrip())
+    for path, manifest, template in templates:
+        namespace = str((manifest.get("metadata") or {}).get("namespace", ""))
+        for problem in _template_problems(environment, template, namespace):
+            yield problem.under(f"{path} {template.path}".rstrip())
+
+
+def _with_embedded(manifests: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Manifests by kind and name, and those that workflows create behind them."""
+    for manifest in manifests:
+        path = f"{manifest['kind']}/{(manifest.get('metadata') or {}).get('name', '')}"
+        yield path, manifest
+        for where, job in embedded(manifest):
+            yield f"{path} {where} {job['kind']}", job
 
 
 def tenant_problems(
@@ -140,12 +151,11 @@ def tenant_problems(
     """What the tenants of the jobs' namespaces refuse; paths start with kind and name."""
     owners = {space.name: (plan, space) for plan in tenants.values() for space in plan.namespaces}
     placements = {name: plan.placement for name, plan in job_class_plans(environment).items()} if owners else {}
-    for manifest in manifests:
+    for path, manifest in _with_embedded(manifests):
         metadata = manifest.get("metadata") or {}
         plan, space = owners.get(str(metadata.get("namespace", "")), (None, None))
         if plan is None or space is None:
             continue
-        path = f"{manifest['kind']}/{metadata.get('name', '')}"
         # A pod is a template, too.
         whole = refusals(plan.admission, manifest) if manifest["kind"] != "Pod" else ()
         yield from (Problem(path, None, f"{plan.name}: {why}") for why in whole)
@@ -170,7 +180,17 @@ def queue_problems(
     classes = job_class_plans(environment)
     words = {*gang(queues).labels, *gang(queues).annotations}
     for manifest in manifests:
-        path = f"{manifest['kind']}/{(manifest.get('metadata') or {}).get('name', '')}"
+        for where, job in embedded(manifest):
+            wanted = queued(job, queues)
+            if wanted != job:
+                path = f"{manifest['kind']}/{(manifest.get('metadata') or {}).get('name', '')} {where}"
+                names = ("labels", "annotations")
+                said = {key: (wanted.get("metadata") or {}).get(key) for key in names} | {
+                    "suspend": (wanted.get("spec") or {}).get("suspend")
+                }
+                what = {key: value for key, value in said.items() if value}
+                yield Problem(path, None, f"would pass its queue by; the {job['kind']} must say {what}")
+    for path, manifest in _with_embedded(manifests):
         yield from (problem.under(path) for problem in gang_problems(manifest, queues))
         for template in pod_templates(manifest):
             args = environment.job_classes.get(template.labels.get(CLASS_LABEL, ""))

@@ -522,7 +522,7 @@ def _firm(tenants: Mapping[str, TenantArgs], path: str) -> float:
     st.none() | st.tuples(st.floats(0, 9), st.floats(0, 9)),
     st.sampled_from([*FLAVORS]),
 )
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_a_default_tree_has_no_problems(
     tenants: dict[str, TenantArgs], beyond: tuple[float, float] | None, engine: Engine
 ) -> None:
@@ -548,6 +548,7 @@ def test_a_default_tree_has_no_problems(
 
 
 @given(trees(lends=True))
+@settings(deadline=None)
 def test_generated_trees_are_valid(made: tuple[dict[str, TenantArgs], dict[str, QueueArgs]]) -> None:
     found = plan(*made)
     assert found.nodes.keys() == made[1].keys()
