@@ -106,7 +106,8 @@ def queued(manifest: Mapping[str, Any], plan: QueuePlan) -> dict[str, Any]:
             metadata[key] = {**added, **(metadata.get(key) or {})}
     copy["metadata"] = metadata
     if marker.suspend:
-        copy["spec"] = {"suspend": True, **(copy.get("spec") or {})}
+        # Whoever starts it by itself would pass the queue by.
+        copy["spec"] = {**(copy.get("spec") or {}), "suspend": True}
     if marker.pods and copy["kind"] == "Workflow":
         spec: dict[str, Any] = copy.get("spec") or {}
         pods: dict[str, Any] = spec.get("podMetadata") or {}

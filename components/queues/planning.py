@@ -102,11 +102,14 @@ def plan_queues(
         raise InvalidInput(problems)
     nodes = _nodes(tree, tenants, capacity)
     problems = [*_amount_problems(nodes, tenants)]
-    if args.tree:  # Else it repeats what is said of the tenants.
+    # Of a tree that is made of tenants, what is wrong on ACK is said of the tenants.
+    if args.tree:
         problems += [
             problem for name, node in nodes.items() for problem in _model_problems(f"tree.{name}", node.args, capacity)
         ]
         problems += _capacity_problems(nodes, capacity)
+    if flavor == "upstream" and capacity:
+        problems += _gpu_problems(nodes, capacity)
     if problems:
         raise InvalidInput(problems)
     return QueuePlan(engine, args.fair_sharing, nodes, capacity)
@@ -169,7 +172,13 @@ def _shape_problems(tree: Mapping[str, QueueArgs], tenants: Mapping[str, TenantA
     if len(roots) > 1:
         message = "two trees: a cluster has one; give all but one of them a parent"
         yield Problem("tree", ", ".join(roots), message)
+    for name in roots:
+        for key, value in (("lends", tree[name].lends.by_path()), ("weight", tree[name].weight)):
+            if value not in ({}, 1):
+                yield Problem(f"tree.{name}.{key}", value, "the root has nobody to lend to, or to share with")
     for name, queue in tree.items():
+        if queue.parent is not None and name == ROOT:
+            yield Problem(f"tree.{name}.parent", queue.parent, "the name is the root's, in ack-kube-queue, too")
         if queue.parent is not None and queue.parent not in tree:
             yield Problem(f"tree.{name}.parent", queue.parent, one_of(queue.parent, tree, "one of the queues"))
     try:
@@ -390,6 +399,16 @@ def _tenant_problems(path: str, node: QueueNode, own: Mapping[str, tuple[Amounts
         if node.parent and node.maximum[resource] > most + SLACK:
             message = f"above the {_n(most)} that {names} may use under tenants, so it could never be used"
             yield Problem(f"{path}.maximum.{resource}", node.maximum[resource], message)
+
+
+def _gpu_problems(nodes: Mapping[str, QueueNode], capacity: Mapping[str, Available]) -> Iterator[Problem]:
+    """GPU models that tenants may use and no node has; on ACK that is said of the tenants."""
+    root = next(iter(nodes.values()))
+    for resource, most in root.maximum.items():
+        if most and resource.startswith("gpus.") and resource not in capacity:
+            users = ", ".join(name for name, node in nodes.items() if node.leaf and node.maximum[resource])
+            message = f"no node has such GPUs, but {users} may use them"
+            yield Problem(f"tree.{root.name}.maximum.{resource}", most, message)
 
 
 def _capacity_problems(nodes: Mapping[str, QueueNode], capacity: Mapping[str, Available]) -> Iterator[Problem]:

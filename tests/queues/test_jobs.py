@@ -102,7 +102,7 @@ def _job(kind: str = "Job", *, spec: Mapping[str, Any] | None = None, **metadata
             _job("PyTorchJob", annotations={"scheduling.x-k8s.io/suspend": "false"}),
             _job("PyTorchJob", annotations={"scheduling.x-k8s.io/suspend": "false"}),
         ),
-        (ACK, _job(spec={"suspend": False}), _job(spec={"suspend": False})),
+        (ACK, _job(spec={"suspend": False}), _job(spec={"suspend": True})),
         # Kueue takes the pods of a workflow one by one.
         (KUEUE, _job("Workflow"), _job("Workflow", spec={"podMetadata": {"labels": QUEUE}})),
         (

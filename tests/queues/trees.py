@@ -141,7 +141,7 @@ def trees(draw: st.DrawFn, *, lends: bool = False) -> tuple[dict[str, TenantArgs
             tenants=[] if children[name] else [name],
             minimum=_amounts(least[name]),
             maximum=_amounts(most[name]),
-            lends=kept.get(name, QueueAmounts()),
+            lends=kept.get(name, QueueAmounts()) if name != "all" else QueueAmounts(),
         )
         for name, parent in parents.items()
     }
