@@ -7,6 +7,7 @@ from components.inputs import InvalidInput, Problem, parse_cidr
 from components.job_classes import plan_job_classes, priority_of
 from components.network import NetworkPlan, plan_network
 from components.node_pools import NodePoolPlan
+from components.platform.planning import closure, form_of
 from components.tenancy import (
     Available,
     PodPrices,
@@ -404,11 +405,12 @@ def _claims(environment: Environment) -> dict[str, tuple[int, int]]:
 
 
 def _installed(environment: Environment) -> Mapping[str, str]:
-    """The namespaces of the systems that run, by their names."""
+    """The namespaces of the systems that run, by their names; where something is wrong with them, of those wanted."""
     try:
         plan = systems_of(environment)
     except InvalidInput:
-        return {}
+        wanted = closure(environment.systems, environment.flavor)
+        return {name: form_of(name, environment.flavor).data.get("namespace", "kube-system") for name in wanted}
     return {system.name: system.namespace for system in plan}
 
 

@@ -236,7 +236,10 @@ def _setting_problems(form: Form, args: SystemArgs) -> Iterator[Problem]:
         if value is not None and not form.data.get(key):
             shown = value if key == "replicas" else value.model_dump(by_alias=True)
             yield Problem(key, shown, f"the {form.channel} {form.package} does not take it")
-    yield from secret_problems("values", args.values)
+    secrets = list(secret_problems("values", args.values))
+    yield from secrets
+    if secrets:
+        return  # What is wrong beside them would repeat them.
     if form.channel == "manifests" and args.values:
         yield Problem("values", dict(args.values), f"{form.name} is installed by its manifests, which take no values")
     elif form.channel != "add-on":

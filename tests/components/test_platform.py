@@ -3,7 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import Any
 
 import kubernetes_validate
 import pytest
@@ -362,7 +362,7 @@ def test_every_conflict_of_the_catalog_is_refused(flavor: Flavor) -> None:
 
 @pytest.mark.parametrize("form", [f for f in FORMS if f.releases], ids=lambda form: f"{form.name}-{form.channel}")
 def test_every_window_of_the_catalog_is_checked(form: Form) -> None:
-    flavor = cast(Flavor, "ack" if form == _form(form.name, "ack") else "upstream")
+    flavor = "ack" if form == _form(form.name, "ack") else "upstream"
     for release in form.releases:
         window: Mapping[str, str] = release.get("kubernetes", {})
         for bound, step, words in (("minimum", -1, "needs Kubernetes"), ("maximum", 1, "is tested up to")):
