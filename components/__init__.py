@@ -43,7 +43,8 @@ if TYPE_CHECKING:
         Taint,
         plan_node_pool,
     )
-    from .platform import Platform, SystemArgs, plan_systems
+    from .platform import OperatorResources, OperatorsArgs, Placement, Platform, SystemArgs, SystemPlan, plan_systems
+    from .queues import QueueAmounts, QueueArgs, QueuePlan, Queues, QueuesArgs, plan_queues
     from .registry import Registry, RegistryArgs, RegistryNamespaceArgs, RepositoryArgs, RetentionArgs, ScanArgs
     from .serverless import ImageCache, Serverless, ServerlessArgs, ServerlessProfile
     from .storage import Bucket, BucketArgs, Grant, Replication, Retention, Transition
@@ -89,6 +90,7 @@ if TYPE_CHECKING:
         TrafficClass,
         plan_throttling,
     )
+    from .training import TrainingRuntimes
     from .volumes import NasStorageClassArgs, VolumeArgs, Volumes
 
 _MODULES = {
@@ -158,9 +160,21 @@ _MODULES = {
         "plan_node_pool",
     ),
     "platform": (
+        "OperatorResources",
+        "OperatorsArgs",
+        "Placement",
         "Platform",
         "SystemArgs",
+        "SystemPlan",
         "plan_systems",
+    ),
+    "queues": (
+        "QueueAmounts",
+        "QueueArgs",
+        "QueuePlan",
+        "Queues",
+        "QueuesArgs",
+        "plan_queues",
     ),
     "registry": (
         "Registry",
@@ -226,6 +240,7 @@ _MODULES = {
         "TrafficClass",
         "plan_throttling",
     ),
+    "training": ("TrainingRuntimes",),
     "volumes": (
         "NasStorageClassArgs",
         "VolumeArgs",
@@ -275,6 +290,9 @@ __all__ = [
     "NodePoolArgs",
     "NotificationArgs",
     "OffPeak",
+    "OperatorResources",
+    "OperatorsArgs",
+    "Placement",
     "Platform",
     "PodPrices",
     "PodShape",
@@ -283,6 +301,11 @@ __all__ = [
     "Problem",
     "Promise",
     "PromiseRow",
+    "QueueAmounts",
+    "QueueArgs",
+    "QueuePlan",
+    "Queues",
+    "QueuesArgs",
     "Registry",
     "RegistryArgs",
     "RegistryNamespaceArgs",
@@ -308,6 +331,7 @@ __all__ = [
     "Surroundings",
     "SystemArgs",
     "SystemDisk",
+    "SystemPlan",
     "Taint",
     "TenancyArgs",
     "Tenant",
@@ -325,6 +349,7 @@ __all__ = [
     "Throttling",
     "ThrottlingArgs",
     "TrafficClass",
+    "TrainingRuntimes",
     "Transition",
     "VolumeArgs",
     "Volumes",
@@ -334,6 +359,7 @@ __all__ = [
     "plan_job_classes",
     "plan_network",
     "plan_node_pool",
+    "plan_queues",
     "plan_systems",
     "plan_tenant",
     "plan_throttling",

@@ -134,7 +134,7 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
     platform = Platform(
         "platform",
         environment.systems,
-        **platform_arguments(environment),
+        **platform_arguments(environment, stack),
         kubectl_image=environment.scheduling.kubectl_image,
         cluster_id=cluster.cluster_id,
         log_project=cluster.log_project,

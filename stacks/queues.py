@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from components.inputs import InvalidInput, Problem
 from components.node_pools import NodePoolPlan, plan_node_pool
-from components.queues import Flavor, QueuePlan, plan_queues
+from components.queues import QueuePlan, ResourceFlavor, plan_queues
 from components.queues.planning import RESOURCES
 from components.tenancy.promises import Available
 
@@ -40,16 +40,16 @@ def upstream_capacity(environment: Environment) -> Mapping[str, Available]:
     return {path: Available(total, total, "kubernetes.nodeGroups") for path, total in totals.items()}
 
 
-def gpu_flavors(environment: Environment) -> Mapping[str, Flavor]:
+def gpu_flavors(environment: Environment) -> Mapping[str, ResourceFlavor]:
     """The nodes of each GPU model of an upstream cluster: labels that its groups share, and taints of all of them."""
     groups = environment.kubernetes.node_groups
-    found: dict[str, Flavor] = {}
+    found: dict[str, ResourceFlavor] = {}
     for model in sorted({group.gpu_model for group in groups.values() if group.gpus}):
         mine = [group for group in groups.values() if group.gpu_model == model and group.gpus]
         shared = {key: value for key, value in mine[0].labels.items() if all(g.labels.get(key) == value for g in mine)}
         taints = {(t.key, t.value, t.effect): t for group in mine for t in group.taints}
         rows = [{"key": t.key, "value": t.value, "effect": t.effect} for t in taints.values()]
-        found[model] = Flavor(shared, rows)
+        found[model] = ResourceFlavor(shared, rows)
     return found
 
 

@@ -12,9 +12,17 @@ from components.queues.wiring import queue_values
 
 from .environment import Environment, kubernetes_version
 
+ARTIFACTS = "artifacts"
+"""Role of the bucket in which workflows keep what their steps hand on."""
 
-def platform_arguments(environment: Environment) -> Mapping[str, Any]:
-    """What `plan_systems` and `Platform` take of an environment, besides its systems."""
+
+def platform_arguments(environment: Environment, stack: str | None = None) -> Mapping[str, Any]:
+    """What `plan_systems` and `Platform` take of an environment, besides its systems.
+
+    stack: None leaves out the values that need the names of buckets.
+    """
+    names = environment.bucket_names(stack) if stack is not None and environment.flavor == "ack" else {}
+    engine = engine_of(environment.queues, environment.flavor)
     return {
         "flavor": environment.flavor,
         "kubernetes_version": kubernetes_version(environment),
@@ -22,9 +30,28 @@ def platform_arguments(environment: Environment) -> Mapping[str, Any]:
         "placement": _placement(environment),
         "region": environment.region,
         "charts": environment.flavor == "upstream" or environment.in_cluster,
-        "wiring": queue_values(
-            engine_of(environment.queues, environment.flavor), _running(environment), environment.queues
-        ),
+        "wiring": {
+            **queue_values(engine, _running(environment), environment.queues),
+            **({"argo-workflows": _artifacts(names[ARTIFACTS], environment.region)} if ARTIFACTS in names else {}),
+        },
+    }
+
+
+def _artifacts(bucket: str, region: str) -> Mapping[str, Any]:
+    """Argo's artifact repository: a part of the bucket for each namespace, which the pods' own RAM roles open.
+
+    Sources: README of the chart argo-workflows 2.0.1, customArtifactRepository; its template controller/
+    workflow-controller-config-map.yaml; argoproj/argo-workflows v4.1.2, OSSBucket.useSDKCreds.
+    """
+    return {
+        "customArtifactRepository": {
+            "oss": {
+                "endpoint": f"https://oss-{region}-internal.aliyuncs.com",
+                "bucket": bucket,
+                "keyFormat": "{{workflow.namespace}}/{{workflow.name}}/{{pod.name}}",
+                "useSDKCreds": True,
+            }
+        }
     }
 
 

@@ -488,7 +488,8 @@ def _neighbours(name: str, args: JobClassArgs) -> dict[str, Any]:
     """Pods of a class beside or away from each other. As affinity, which Spark's pods know, too; a wish, so that no pod
     waits for it."""
     found: dict[str, Any] = {}
-    for key, over in (("podAffinity", args.pack), ("podAntiAffinity", args.spread)):
+    wishes: Mapping[str, Spread | None] = {"podAffinity": args.pack, "podAntiAffinity": args.spread}
+    for key, over in wishes.items():
         if over is not None:
             term = {"labelSelector": {"matchLabels": {CLASS_LABEL: name}}, "topologyKey": TOPOLOGY[over]}
             found[key] = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}

@@ -8,10 +8,9 @@ from .args import QueueAmounts, QueueArgs, QueuesArgs
 from .component import Queues
 from .jobs import Gang, Marker, gang, gang_problems, markers, queued
 from .planning import QueueNode, QueuePlan, plan_queues
-from .rendering import Flavor
+from .rendering import ResourceFlavor
 
 __all__ = [
-    "Flavor",
     "Gang",
     "Marker",
     "QueueAmounts",
@@ -20,6 +19,7 @@ __all__ = [
     "QueuePlan",
     "Queues",
     "QueuesArgs",
+    "ResourceFlavor",
     "gang",
     "gang_problems",
     "markers",

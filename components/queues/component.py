@@ -8,7 +8,7 @@ import pulumi_kubernetes as kubernetes
 
 from ..job_classes.planning import PRIORITIES
 from .planning import QueuePlan
-from .rendering import Flavor, Manifest, references, render
+from .rendering import Manifest, ResourceFlavor, references, render
 
 MANAGED = {"app.kubernetes.io/managed-by": "pulumi"}
 
@@ -33,7 +33,7 @@ class Queues(pulumi.ComponentResource):
         resource_name: str,
         plan: QueuePlan,
         *,
-        gpu_flavors: Mapping[str, Flavor] | None = None,
+        gpu_flavors: Mapping[str, ResourceFlavor] | None = None,
         priority_classes: bool = False,
         deleted_with: pulumi.Resource | None = None,
         opts: pulumi.ResourceOptions | None = None,

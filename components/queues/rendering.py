@@ -37,7 +37,7 @@ KOORDINATOR_ROOT = "koordinator-root-quota"
 
 
 @dataclass(frozen=True)
-class Flavor:
+class ResourceFlavor:
     """Nodes with GPUs of one model: the labels that they alone have, and their taints."""
 
     labels: Mapping[str, str]
@@ -54,7 +54,7 @@ def quantity(path: str, amount: float) -> str:
 
 
 def render(
-    plan: QueuePlan, gpu_flavors: Mapping[str, Flavor], namespace_of_quotas: str = "kube-system"
+    plan: QueuePlan, gpu_flavors: Mapping[str, ResourceFlavor], namespace_of_quotas: str = "kube-system"
 ) -> list[Manifest]:
     """The objects of a tree in the order of their making.
 
@@ -106,7 +106,7 @@ def summed(amounts: Mapping[str, float]) -> dict[str, str]:
     return {**totals, **({GPU: f"{sum(gpus):.0f}"} if gpus else {})}
 
 
-def kueue(plan: QueuePlan, gpu_flavors: Mapping[str, Flavor]) -> Iterator[Manifest]:
+def kueue(plan: QueuePlan, gpu_flavors: Mapping[str, ResourceFlavor]) -> Iterator[Manifest]:
     """Flavours, priority classes, cohorts, cluster queues and local queues.
 
     A node's quota is its minimum without those below it; what it may borrow is the rest of its maximum. CPU, memory and

@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+import yaml
 
 from charts.rendering import PLATFORM, one, refused, render
+from support import ROOT
 
 RESOURCES = {"requests": {"cpu": "2", "memory": "8Gi"}, "limits": {"cpu": "2", "memory": "8Gi"}}
 JOB: dict[str, Any] = {"image": "example.com/ray:1", "entrypoint": "python /etc/job/clean.py", "workers": {"text": {}}}
@@ -137,3 +139,10 @@ def test_a_service_moves_traffic_to_a_new_cluster() -> None:
     assert service["spec"]["serveConfigV2"] == config
     assert service["spec"]["upgradeStrategy"] == {"type": "NewCluster"}
     assert service["metadata"]["labels"]["queue"] == "data"
+
+
+@pytest.mark.parametrize("chart", ["ray-cluster", "ray-job", "ray-service"])
+def test_the_example_renders_on_any_cluster(chart: str) -> None:
+    values = yaml.safe_load((ROOT / "charts" / chart / "ci" / "example-values.yaml").read_text(encoding="utf-8"))
+    manifests = render(chart, values)
+    assert manifests[0]["kind"].startswith("Ray")

@@ -8,7 +8,7 @@ import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 import pytest
 
-from components.queues import Flavor, QueuePlan, Queues
+from components.queues import QueuePlan, Queues, ResourceFlavor
 from components.queues.args import Engine
 from components.queues.rendering import KOORDINATOR
 from queues.trees import FLAVORS, plan, tenant
@@ -24,7 +24,7 @@ TENANTS = {
     "detection": tenant((2, 4), (8, 16), parent="vision", namespaces=("detect", "detect-lab")),
     "speech": tenant((2, 6), (8, 16)),
 }
-A10 = {"A10": Flavor({"gpu": "a10"}, [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}])}
+A10 = {"A10": ResourceFlavor({"gpu": "a10"}, [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}])}
 
 
 def _queues(engine: Engine, found: QueuePlan | None = None, **values: Any) -> Recording:

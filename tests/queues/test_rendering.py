@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charts import rendering as charts
-from components.queues import Flavor, QueueArgs, QueuePlan
+from components.queues import QueueArgs, QueuePlan, ResourceFlavor
 from components.queues.args import Engine as EngineName
 from components.queues.rendering import (
     GPU,
@@ -26,7 +26,7 @@ from components.tenancy import TenantArgs
 from queues.engines import ElasticQuotaTree, Engine, Koordinator, KubeQueue, Kueue, request
 from queues.trees import FLAVORS, plan, tenant, tenant_sets, there, trees
 
-A10 = Flavor({"gpu": "a10"}, [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}])
+A10 = ResourceFlavor({"gpu": "a10"}, [{"key": "gpu", "value": "yes", "effect": "NoSchedule"}])
 TENANTS = {
     "vision": tenant((4.5, 8), (16.5, 32), gpus={"A10": (1, 2), "Tesla T4": (0, 4)}, pods=40, namespaces=("v1", "v2")),
     "speech": tenant((2, 6), (8, 16), gpu_memory=(12, 24), pods=20),
