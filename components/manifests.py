@@ -101,13 +101,15 @@ class PodTemplate:
     def pods(self, manifest: Mapping[str, Any]) -> int:
         """How many pods of the template a job starts with: replicas, parallelism or executors, else one."""
         if self.spark:
-            return int(self.node.get("instances") or 1)
+            return _count(self.node.get("instances"))
+        if self.argo:
+            return 1  # The parallelism of a workflow is of all its steps, and a limit.
         around: Any = manifest
         for key, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", self.path.rpartition(".")[0]):
             around = around[int(index)] if index else around[key]
         for name in ("replicas", "parallelism"):
             if isinstance(around, Mapping) and name in around:
-                return int(around[name])
+                return _count(around[name])
         return 1
 
     def check(self) -> None:
@@ -196,6 +198,11 @@ class PodTemplate:
                     yield from ((expression["key"], value) for value in expression.get("values") or ())
 
 
+def _count(value: object) -> int:
+    """A number of pods; one where none is said, or what only a workflow knows."""
+    return int(value) if isinstance(value, int) or (isinstance(value, str) and value.isdigit()) else 1
+
+
 def _asked(container: Mapping[str, Any]) -> dict[str, float]:
     resources = container.get("resources") or {}
     asked = {**(resources.get("limits") or {}), **(resources.get("requests") or {})}
@@ -268,8 +275,10 @@ def embedded(manifest: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
         except yaml.YAMLError:
             continue
         if isinstance(job, dict) and "kind" in job:
-            own: dict[str, Any] = job.get("metadata") or {}
-            yield f"{path}.resource.manifest", {**job, "metadata": {"namespace": namespace, **own}}
+            own: Any = job.get("metadata")
+            inherited = {"namespace": namespace} if namespace else {}
+            metadata: dict[str, Any] = {**inherited, **(own if isinstance(own, dict) else {})}
+            yield f"{path}.resource.manifest", {**job, "metadata": metadata}
 
 
 def _templates(node: Any, path: str) -> Iterator[PodTemplate]:
@@ -299,22 +308,30 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def _both(own: Mapping[str, Any], placement: Mapping[str, Any]) -> dict[str, Any]:
-    """An affinity that demands what both demand of nodes: each term of one with each term of the other. What it says of
-    other pods is its own where it says something."""
+    """An affinity that demands what both demand of nodes: each term of one with each term of the other, unless it demands
+    that already, as where a chart has written it. What it says of other pods is its own where it says something."""
     merged: dict[str, Any] = {**placement, **own}
     if "nodeAffinity" not in placement:
         return merged
     theirs = placement["nodeAffinity"][REQUIRED]["nodeSelectorTerms"]
     node = dict(own.get("nodeAffinity") or {})
     mine = (node.get(REQUIRED) or {}).get("nodeSelectorTerms") or [{}]
-    if mine != theirs:  # A chart has written them already.
-        terms = [
-            {key: [*a.get(key, ()), *b.get(key, ())] for key in SELECTORS if key in a or key in b}
-            for a in mine
-            for b in theirs
-        ]
-        merged["nodeAffinity"] = {**node, REQUIRED: {"nodeSelectorTerms": terms}}
+    terms = [
+        term
+        for a in mine
+        for term in (
+            [a]
+            if any(_demands(a, b) for b in theirs)
+            else [{key: [*a.get(key, ()), *b.get(key, ())] for key in SELECTORS if key in a or key in b} for b in theirs]
+        )
+    ]
+    merged["nodeAffinity"] = {**node, REQUIRED: {"nodeSelectorTerms": terms}}
     return merged
+
+
+def _demands(term: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether a term demands all that another one does."""
+    return all(expression in term.get(key, ()) for key in SELECTORS for expression in other.get(key, ()))
 
 
 SELECTORS = ("matchExpressions", "matchFields")

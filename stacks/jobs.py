@@ -102,21 +102,22 @@ def _read(file: Path) -> list[dict[str, Any]]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise UnreadableManifest(f"{file}: not readable as YAML: {reason}") from None
-    if not documents or not all(isinstance(document, dict) and "kind" in document for document in documents):
-        raise UnreadableManifest(f"{file}: holds something else than Kubernetes manifests, each with a kind")
     expanded = [item for document in documents for item in _items(document)]
-    for manifest in expanded:
+    if not expanded or not all(isinstance(document, dict) and "kind" in document for document in expanded):
+        raise UnreadableManifest(f"{file}: holds something else than Kubernetes manifests, each with a kind")
+    for path, manifest in _with_embedded(expanded):
         try:
             for template in pod_templates(manifest):
                 template.check()
         except UnreadableTemplate as error:
-            raise UnreadableManifest(f"{file}: {manifest.get('kind')}: {error}") from None
+            raise UnreadableManifest(f"{file}: {path}: {error}") from None
     return expanded
 
 
-def _items(document: dict[str, Any]) -> list[dict[str, Any]]:
-    items = document.get("items")
-    return items if document["kind"] == "List" and isinstance(items, list) else [document]
+def _items(document: Any) -> list[Any]:
+    """What a document holds: the items of a list, else itself."""
+    items = document.get("items") if isinstance(document, dict) and document.get("kind") == "List" else None
+    return items if isinstance(items, list) else [document]
 
 
 def job_problems(environment: Environment, manifests: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
@@ -126,7 +127,8 @@ def job_problems(environment: Environment, manifests: Sequence[Mapping[str, Any]
         for path, manifest in _with_embedded(manifests)
         for template in pod_templates(manifest)
     ]
-    if not any(CLASS_LABEL in template.labels for _, _, template in templates):
+    # Elsewhere than on ACK there are no classes, and jobs say by themselves where they run.
+    if environment.job_classes and not any(CLASS_LABEL in template.labels for _, _, template in templates):
         yield Problem(
             "pod templates", len(templates), f"none has the label {CLASS_LABEL}; name one of jobClasses there"
         )

@@ -28,7 +28,7 @@ from components.volumes import Volumes
 
 from .environment import ACCESS_LOGS, Environment, bucket_owners, compute
 from .queues import SYSTEMS, gpu_flavors, queue_plan
-from .systems import platform_arguments, systems_of
+from .systems import systems_of
 from .tenancy import surroundings
 
 
@@ -133,8 +133,8 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
     inside = _inside(environment, cluster, provider, [autoscaler, *system_pools])
     platform = Platform(
         "platform",
-        environment.systems,
-        **platform_arguments(environment, stack),
+        systems_of(environment, stack),
+        network_policies=environment.operators.network_policies,
         kubectl_image=environment.scheduling.kubectl_image,
         cluster_id=cluster.cluster_id,
         log_project=cluster.log_project,
@@ -467,8 +467,8 @@ def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
     )
     platform = Platform(
         "platform",
-        environment.systems,
-        **platform_arguments(environment),
+        systems_of(environment),
+        network_policies=environment.operators.network_policies,
         opts=pulumi.ResourceOptions(providers=[provider]),
     )
     tenants: Mapping[str, Tenant] = {}

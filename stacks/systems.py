@@ -16,25 +16,27 @@ ARTIFACTS = "artifacts"
 """Role of the bucket in which workflows keep what their steps hand on."""
 
 
-def platform_arguments(environment: Environment, stack: str | None = None) -> Mapping[str, Any]:
-    """What `plan_systems` and `Platform` take of an environment, besides its systems.
+def systems_of(environment: Environment, stack: str | None = None) -> list[SystemPlan]:
+    """The systems of an environment, each after those that it needs.
 
-    stack: None leaves out the values that need the names of buckets.
+    stack: None leaves out the values that need the names of buckets. Raises `InvalidInput`.
     """
     names = environment.bucket_names(stack) if stack is not None and environment.flavor == "ack" else {}
     engine = engine_of(environment.queues, environment.flavor)
-    return {
-        "flavor": environment.flavor,
-        "kubernetes_version": kubernetes_version(environment),
-        "operators": environment.operators,
-        "placement": _placement(environment),
-        "region": environment.region,
-        "charts": environment.flavor == "upstream" or environment.in_cluster,
-        "wiring": {
-            **queue_values(engine, _running(environment), environment.queues),
-            **({"argo-workflows": _artifacts(names[ARTIFACTS], environment.region)} if ARTIFACTS in names else {}),
-        },
-    }
+    running = sorted(closure(environment.systems, environment.flavor))
+    artifacts = {"argo-workflows": _artifacts(names[ARTIFACTS], environment.region)} if ARTIFACTS in names else {}
+    return list(
+        plan_systems(
+            environment.systems,
+            environment.flavor,
+            kubernetes_version(environment),
+            operators=environment.operators,
+            placement=_placement(environment),
+            region=environment.region,
+            charts=environment.flavor == "upstream" or environment.in_cluster,
+            wiring={**queue_values(engine, running, environment.queues), **artifacts},
+        )
+    )
 
 
 def _artifacts(bucket: str, region: str) -> Mapping[str, Any]:
@@ -55,16 +57,6 @@ def _artifacts(bucket: str, region: str) -> Mapping[str, Any]:
     }
 
 
-def _running(environment: Environment) -> list[str]:
-    """The systems that run, those that come along among them."""
-    return sorted(closure(environment.systems, environment.flavor))
-
-
-def systems_of(environment: Environment) -> list[SystemPlan]:
-    """The systems of an environment, each after those that it needs. Raises `InvalidInput`."""
-    return list(plan_systems(environment.systems, **platform_arguments(environment)))
-
-
 def _placement(environment: Environment) -> Placement:
     """On ACK the pools of kind system, elsewhere anywhere."""
     if environment.flavor == "upstream":
@@ -77,7 +69,7 @@ def _placement(environment: Environment) -> Placement:
 
 def job_kind_problems(environment: Environment) -> Iterator[Problem]:
     """Kinds of jobs of tenants for which no system runs."""
-    running = set(_running(environment))
+    running = closure(environment.systems, environment.flavor).keys()
     runners: dict[str, list[str]] = {}
     for name, entry in catalog.systems().items():
         for kind in entry.get("runs", ()) if environment.flavor in entry else ():

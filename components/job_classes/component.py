@@ -73,14 +73,7 @@ class JobClasses(pulumi.ComponentResource):
                 for namespace in sorted(made if scheduling.create_namespaces else ())
             },
         }
-        for priority, value in PRIORITIES.items():
-            kubernetes.scheduling.v1.PriorityClass(
-                f"{resource_name}-{priority}",
-                metadata={"name": f"job-{priority}", "labels": PULUMI_LABELS},
-                value=value,
-                description=f"Jobs of {priority} priority",
-                opts=child,
-            )
+        priority_classes(resource_name, child)
         for plan in plans.values():
             for namespace in plan.args.namespaces:
                 self._policy(resource_name, plan, namespace, scheduling, timezone)
@@ -151,6 +144,18 @@ class JobClasses(pulumi.ComponentResource):
             role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": SWITCH},
             subjects=[{"kind": "ServiceAccount", "name": SWITCH, "namespace": namespace}],
             opts=self._options(namespace),
+        )
+
+
+def priority_classes(resource_name: str, opts: pulumi.ResourceOptions) -> None:
+    """Register the priority classes of jobs, once in a cluster."""
+    for priority, value in PRIORITIES.items():
+        kubernetes.scheduling.v1.PriorityClass(
+            f"{resource_name}-{priority}",
+            metadata={"name": f"job-{priority}", "labels": PULUMI_LABELS},
+            value=value,
+            description=f"Jobs of {priority} priority",
+            opts=opts,
         )
 
 

@@ -2,16 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pulumi
 import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 
-from ..inputs import InvalidInput, Problem
+from ..inputs import Problem, require_valid
 from ..kubectl import kubectl_job
-from .args import Flavor, OperatorsArgs, SystemArgs
-from .planning import Placement, SystemPlan, plan_systems
+from .planning import SystemPlan
 
 MANAGED = {"app.kubernetes.io/managed-by": "pulumi"}
 SHARED_NAMESPACE = "kube-system"
@@ -30,7 +28,8 @@ class Platform(pulumi.ComponentResource):
 
     Example:
 
-        Platform("platform", {"kuberay": SystemArgs()}, flavor="ack", cluster_id=cluster.cluster_id)
+        plan = plan_systems({"kuberay": SystemArgs()}, "ack")
+        Platform("platform", plan, cluster_id=cluster.cluster_id)
     """
 
     systems: Mapping[str, pulumi.Resource]
@@ -42,51 +41,37 @@ class Platform(pulumi.ComponentResource):
     def __init__(
         self,
         resource_name: str,
-        systems: Mapping[str, SystemArgs],
+        plan: Sequence[SystemPlan],
         *,
-        flavor: Flavor,
-        kubernetes_version: str | None = None,
-        operators: OperatorsArgs | None = None,
-        placement: Placement | None = None,
-        region: str = "",
-        charts: bool = True,
-        wiring: Mapping[str, Mapping[str, Any]] | None = None,
+        network_policies: bool = True,
         kubectl_image: str | None = None,
         cluster_id: pulumi.Input[str] | None = None,
         log_project: pulumi.Input[str] | None = None,
         deleted_with: pulumi.Resource | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Plan the systems and register them.
+        """Register the systems of a plan.
 
-        placement: of controllers; charts: False leaves out what needs the API server; wiring: values by system that
-        follow from the rest of the platform; kubectl_image: an image with kubectl as its entry point, required where a
-        release must be mended; cluster_id: the ACK cluster, required with add-ons; log_project: for the add-ons that
-        take one; deleted_with: the cluster's resource, whose end makes the removal of each system needless. The others
-        are as of `plan_systems`. Raises `InvalidInput` with all problems before anything is registered.
+        network_policies: whether the namespaces of releases have one; kubectl_image: an image with kubectl as its entry
+        point, required where a release must be mended; cluster_id: the ACK cluster, required with add-ons; log_project:
+        for the add-ons that take one; deleted_with: the cluster's resource, whose end makes the removal of each system
+        needless. Raises `InvalidInput` with all problems before anything is registered.
         """
-        operators = operators or OperatorsArgs()
-        self.plan = plan_systems(
-            systems,
-            flavor,
-            kubernetes_version,
-            operators=operators,
-            placement=placement,
-            region=region,
-            charts=charts,
-            wiring=wiring,
-        )
-        if cluster_id is None and (flavor == "ack" or not all(system.in_cluster for system in self.plan)):
-            raise InvalidInput([Problem("cluster_id", None, "missing; add-ons need the cluster's id")])
-        mended = [system.name for system in self.plan if system.patches]
+        self.plan = plan
+        add_ons = [system.name for system in plan if not system.in_cluster]
+        mended = [system.name for system in plan if system.patches]
+        problems: list[Problem] = []
+        if add_ons and cluster_id is None:
+            message = f"missing; the add-ons {', '.join(add_ons)} need the cluster's id"
+            problems.append(Problem("cluster_id", None, message))
         if mended and kubectl_image is None:
-            raise InvalidInput(
-                [Problem("kubectl_image", None, f"missing; {', '.join(mended)} must be mended with kubectl")]
-            )
+            message = f"missing; {', '.join(mended)} must be mended with kubectl"
+            problems.append(Problem("kubectl_image", None, message))
+        require_valid(problems)
         super().__init__("ack-ai-blueprint:platform:Platform", resource_name, None, opts)
         self._name, self._deleted_with = resource_name, deleted_with
         installed: dict[str, pulumi.Resource] = {}
-        for system in self.plan:
+        for system in plan:
             needs = [installed[name] for name in system.requires if name in installed]
             if system.channel == "manifests":
                 installed[system.name] = self._manifests(system, needs)
@@ -94,12 +79,12 @@ class Platform(pulumi.ComponentResource):
                 installed[system.name] = self._release(system, kubectl_image or "", needs)
             else:
                 installed[system.name] = self._add_on(system, cluster_id or "", log_project, needs)
-        if operators.network_policies:
-            own = dict.fromkeys(system.namespace for system in self.plan if system.in_cluster)
-            for namespace in sorted(own.keys() - {SHARED_NAMESPACE}):
+        if network_policies:
+            own = {system.namespace for system in plan if system.in_cluster}
+            for namespace in sorted(own - {SHARED_NAMESPACE}):
                 self._network_policy(namespace, installed)
         self.systems = installed
-        self.register_outputs({"systems": {system.name: system.version or "current" for system in self.plan}})
+        self.register_outputs({"systems": {system.name: system.version or "current" for system in plan}})
 
     def _options(self, needs: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, depends_on=list(needs), deleted_with=self._deleted_with)

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from ..job_classes.planning import PRIORITIES
+from ..job_classes.component import priority_classes as make_priority_classes
 from .planning import QueuePlan
 from .rendering import Manifest, ResourceFlavor, references, render
 
@@ -45,16 +45,8 @@ class Queues(pulumi.ComponentResource):
         removal needless.
         """
         super().__init__("ack-ai-blueprint:queues:Queues", resource_name, None, opts)
-        child = pulumi.ResourceOptions(parent=self, deleted_with=deleted_with)
         if priority_classes:
-            for priority, value in PRIORITIES.items():
-                kubernetes.scheduling.v1.PriorityClass(
-                    f"{resource_name}-{priority}",
-                    metadata={"name": f"job-{priority}", "labels": MANAGED},
-                    value=value,
-                    description=f"Jobs of {priority} priority",
-                    opts=child,
-                )
+            make_priority_classes(resource_name, pulumi.ResourceOptions(parent=self, deleted_with=deleted_with))
         made: dict[str, pulumi.Resource] = {}
         for rendered in render(plan, gpu_flavors or {}):
             metadata = rendered["metadata"]

@@ -27,8 +27,9 @@ FLAVORS: tuple[Flavor, ...] = ("ack", "upstream")
 
 
 def _platform(systems: Mapping[str, SystemArgs], flavor: Flavor = "ack", **further: Any) -> Recording:
+    planned = {key: further.pop(key) for key in ("operators", "placement", "region") if key in further}
     arguments: dict[str, Any] = {"cluster_id": "c1", "kubectl_image": KUBECTL, **further}
-    return recorded(lambda: Platform("platform", systems, flavor=flavor, **arguments))
+    return recorded(lambda: Platform("platform", plan_systems(systems, flavor, **planned), **arguments))
 
 
 def _problems(systems: Mapping[str, SystemArgs], flavor: Flavor = "ack", version: str | None = None) -> list[str]:
@@ -65,7 +66,7 @@ def test_a_system_that_made_cloud_resources_is_removed_before_the_cluster() -> N
 
         cluster = pulumi.ComponentResource("test:index:Cluster", "cluster")
         systems = {"virtual-node": SystemArgs(), "kuberay": SystemArgs(), "keda": SystemArgs()}
-        Platform("platform", systems, flavor="ack", cluster_id="c1", deleted_with=cluster)
+        Platform("platform", plan_systems(systems, "ack"), cluster_id="c1", deleted_with=cluster)
 
     recording = recorded(program)
     assert named(recording, "platform-virtual-node").options.deleted_with == ""
@@ -206,9 +207,7 @@ def test_a_namespace_is_open_to_the_platform_and_for_what_it_serves() -> None:
     assert webhooks == {"ports": [{"protocol": "TCP", "port": 6443}, {"protocol": "TCP", "port": 9443}]}
     assert not [
         r
-        for r in _platform(
-            {"keda": SystemArgs()}, "upstream", operators=OperatorsArgs(network_policies=False)
-        ).resources
+        for r in _platform({"keda": SystemArgs()}, "upstream", network_policies=False).resources
         if r.type.endswith(":NetworkPolicy")
     ]
 
@@ -472,7 +471,7 @@ def test_what_needs_the_api_server_can_be_left_out() -> None:
 
 def test_add_ons_need_a_cluster() -> None:
     def program() -> None:
-        with pytest.raises(InvalidInput, match="add-ons need the cluster's id"):
-            Platform("platform", {}, flavor="ack")
+        with pytest.raises(InvalidInput, match="the add-ons kuberay need the cluster's id"):
+            Platform("platform", plan_systems({"kuberay": SystemArgs()}, "ack"))
 
     assert recorded(program).resources == []
