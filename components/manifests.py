@@ -322,7 +322,9 @@ def _both(own: Mapping[str, Any], placement: Mapping[str, Any]) -> dict[str, Any
         for term in (
             [a]
             if any(_demands(a, b) for b in theirs)
-            else [{key: [*a.get(key, ()), *b.get(key, ())] for key in SELECTORS if key in a or key in b} for b in theirs]
+            else [
+                {key: [*a.get(key, ()), *b.get(key, ())] for key in SELECTORS if key in a or key in b} for b in theirs
+            ]
         )
     ]
     merged["nodeAffinity"] = {**node, REQUIRED: {"nodeSelectorTerms": terms}}

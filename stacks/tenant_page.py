@@ -172,9 +172,11 @@ def _jobs(environment: Environment, stack: str, plan: TenantPlan, around: Surrou
             yield "No job class names this namespace; pods run there without one."
         yield ""
         if here:
-            yield f"Give pod templates the label `{CLASS_LABEL}`, and submit:"
+            yield f"Submit values of one of the charts in `charts/`, or manifests with the pod label `{CLASS_LABEL}`:"
             yield ""
             yield "```sh"
+            chart = f"make job ENV={stack} CHART=<chart> NAMESPACE={space.name} FILE=values.yaml"
+            yield f"{chart} | kubectl apply --filename -"
             yield f"make job ENV={stack} FILE=job.yaml | kubectl apply --namespace {space.name} --filename -"
             yield "```"
             yield ""

@@ -107,15 +107,15 @@ def _placement(plan: JobClassPlan) -> PlacementValues:
         labels=placement["labels"],
         annotations=placement["annotations"],
         affinity=placement["affinity"],
-        tolerations=placement["tolerations"],
+        tolerations=tuple(placement["tolerations"]),
         priority_class_name=placement["priorityClassName"],
         resources=ResourceValues(**placement["resources"]),
     )
 
 
-def _accounts(tenant: TenantPlan | None, namespace: str) -> list[str]:
+def _accounts(tenant: TenantPlan | None, namespace: str) -> tuple[str, ...]:
     spaces = tenant.namespaces if tenant else ()
-    return [account.name for space in spaces if space.name == namespace for account in space.service_accounts]
+    return tuple(account.name for space in spaces if space.name == namespace for account in space.service_accounts)
 
 
 def _storage(environment: Environment, stack: str, tenant: TenantPlan | None) -> ObjectStorageValues:

@@ -56,6 +56,21 @@ def mirrored(image: str, registry: str) -> str:
     return registry if is_host and not slash else f"{registry}/{rest if is_host else image}"
 
 
+def mirrored_images(images: Mapping[str, str], registry: str) -> dict[str, str]:
+    """The images of a chart by the paths of their values, as a mirror has them.
+
+    A repository without a host stays as it is where the chart has a value for the host: beside it, or for all images.
+    """
+    hosts = {path for path, image in images.items() if "." in image and "/" not in image}
+    shared = any(path.rpartition(".")[0] in ("", "global") for path in hosts)
+
+    def has_host(path: str, image: str) -> bool:
+        beside = any(host.rpartition(".")[0] == path.rpartition(".")[0] for host in hosts)
+        return path not in hosts and (shared or beside) and "." not in image.partition("/")[0]
+
+    return {path: mirrored(image, registry) for path, image in images.items() if not has_host(path, image)}
+
+
 def chart_values(
     form: Mapping[str, Any],
     *,
@@ -85,8 +100,8 @@ def chart_values(
         for path in form.get(key, ()) if value else ():
             found = merged(found, at(path, value))
     if operators.registry is not None:
-        for path, image in form.get("images", {}).items():
-            found = merged(found, at(path, mirrored(image, operators.registry)))
+        for path, image in mirrored_images(form.get("images", {}), operators.registry).items():
+            found = merged(found, at(path, image))
     if replicas > 1:
         for path, value in form.get("disruptionBudget", {}).items():
             found = merged(found, at(path, value))

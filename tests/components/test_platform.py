@@ -16,7 +16,7 @@ from components.platform import planning as planning_module
 from components.platform.component import ingress_rules
 from components.platform.planning import MAINLAND_CHARTS, OTHER_CHARTS, Form, closure, form_of
 from components.platform.upgrades import upgrades
-from components.platform.values import at, merged, mirrored, secret_problems, value_problems
+from components.platform.values import at, merged, mirrored, mirrored_images, secret_problems, value_problems
 from stacks.preview.recording import Recorded, Recording
 from support import named, recorded
 
@@ -139,7 +139,15 @@ def test_images_and_charts_come_from_a_mirror() -> None:
     assert kuberay["values"]["image"]["repository"] == "mirror.example.com/k8s/kuberay/operator"
     assert kuberay["chart"] == "oci://mirror.example.com/charts/kuberay-operator"
     assert "repositoryOpts" not in kuberay
-    assert spark["values"]["image"]["registry"] == "mirror.example.com/k8s"
+    # The repository has no host of its own: the chart joins the two.
+    assert spark["values"]["image"] == {"registry": "mirror.example.com/k8s"}
+
+
+def test_a_repository_keeps_to_the_host_that_the_chart_has_for_it() -> None:
+    images = {"host": "quay.io", "a.repository": "x/a", "b.image": "ghcr.io/x/b"}
+    assert mirrored_images(images, "m.example") == {"host": "m.example", "b.image": "m.example/x/b"}
+    beside = {"a.registry": "quay.io", "a.repository": "x/a", "b.repository": "x/b"}
+    assert mirrored_images(beside, "m.example") == {"a.registry": "m.example", "b.repository": "m.example/x/b"}
 
 
 @pytest.mark.parametrize(
