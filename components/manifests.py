@@ -308,8 +308,8 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def _both(own: Mapping[str, Any], placement: Mapping[str, Any]) -> dict[str, Any]:
-    """An affinity that demands what both demand of nodes: each term of one with each term of the other, unless it demands
-    that already, as where a chart has written it. What it says of other pods is its own where it says something."""
+    """An affinity that demands what both demand of nodes: each term of one with each term of the other, unless it is in
+    it already, as where a chart has written it. What it says of other pods is its own where it says something."""
     merged: dict[str, Any] = {**placement, **own}
     if "nodeAffinity" not in placement:
         return merged

@@ -10,13 +10,14 @@ Exit codes: 0, 2 where something does not fit or cannot be read.
 import argparse
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from components.inputs import InvalidInput, Problem, one_of
-from components.job_classes import plan_job_classes
+from components.job_classes import JobClassPlan, plan_job_classes
 from components.job_classes.planning import CLASS_LABEL
 from components.manifests import PodTemplate, UnreadableQuantity, UnreadableTemplate, embedded, placed, pod_templates
 from components.node_pools import plan_node_pool
@@ -132,9 +133,10 @@ def job_problems(environment: Environment, manifests: Sequence[Mapping[str, Any]
         yield Problem(
             "pod templates", len(templates), f"none has the label {CLASS_LABEL}; name one of jobClasses there"
         )
+    plans = job_class_plans(environment)
     for path, manifest, template in templates:
         namespace = str((manifest.get("metadata") or {}).get("namespace", ""))
-        for problem in _template_problems(environment, template, namespace):
+        for problem in _template_problems(environment, plans, template, namespace):
             yield problem.under(f"{path} {template.path}".rstrip())
 
 
@@ -206,7 +208,9 @@ def queue_problems(
                 yield Problem(f"{path} {template.path}".rstrip(), sorted(together)[0], message)
 
 
-def _template_problems(environment: Environment, template: PodTemplate, namespace: str) -> Iterator[Problem]:
+def _template_problems(
+    environment: Environment, plans: Mapping[str, JobClassPlan], template: PodTemplate, namespace: str
+) -> Iterator[Problem]:
     classes = environment.job_classes
     name = template.labels.get(CLASS_LABEL)
     if name is None:
@@ -231,9 +235,13 @@ def _template_problems(environment: Environment, template: PodTemplate, namespac
     if shape is None:
         yield Problem("resources", None, "missing; say how much CPU and memory a pod asks for")
         return
-    job = args.model_copy(update={"pod": shape, "maximum_pods": 1, "maxima": {}})
+    # On the pools of the class, whatever its shape: the affinity of the class sends it nowhere else.
+    compute = whole_compute(environment)
+    known = dict.fromkeys(rung.pool for rung in (*plans[name].rungs, *plans[name].off_peak_rungs) if rung.pool)
+    compute = replace(compute, pools={pool: compute.pools[pool] for pool in known})
+    job = args.model_copy(update={"pod": shape, "maximum_pods": 1, "maxima": {}, "pools": list(known) or None})
     try:
-        plan = plan_job_classes({name: job}, whole_compute(environment), environment.scheduling)[name]
+        plan = plan_job_classes({name: job}, compute, environment.scheduling)[name]
     except InvalidInput as invalid:
         for problem in invalid.problems:
             yield Problem("resources", shape.text, problem.message)
@@ -245,8 +253,8 @@ def _template_problems(environment: Environment, template: PodTemplate, namespac
     selector = template.spec.get("nodeSelector") or {}
     pools = [environment.node_pools[rung.pool] for rung in (*plan.rungs, *plan.off_peak_rungs) if rung.pool]
     labels = [plan_node_pool(pool, rung).labels for rung, pool in environment.node_pools.items() if pool in pools]
-    own = {key: value for key, value in selector.items() if any(key in known for known in labels)}
-    if own and not any(own.items() <= known.items() for known in labels):
+    own = {key: value for key, value in selector.items() if any(key in there for there in labels)}
+    if own and not any(own.items() <= there.items() for there in labels):
         yield Problem("nodeSelector", own, "no node of the class has these labels; leave it out")
 
 

@@ -1,4 +1,4 @@
-"""Jobs as an environment places them: the examples fit, and what does not fit is said."""
+"""Jobs as an environment places them, and what it says of those that do not fit."""
 
 from pathlib import Path
 from typing import Any
@@ -6,17 +6,13 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from kubeflow_spark_api import models
 
 from components.job_classes.planning import CLASS_LABEL
-from components.manifests import pod_templates
 from stacks import jobs
-from stacks.environment import job_class_plans
-from stacks.loading import load_environment, read_stack_config
+from stacks.loading import read_stack_config
 from stacks.preview.recording import record_environment
 from support import ROOT
 
-EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 BUILT_IN = ("kubernetes:core/", "kubernetes:batch/", "kubernetes:rbac.", "kubernetes:scheduling.k8s.io/")
 
 
@@ -25,29 +21,31 @@ def _placed(environment: str, path: Path, capsys: pytest.CaptureFixture[str]) ->
     return list(yaml.safe_load_all(capsys.readouterr().out))
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_every_example_fits_production(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    plans = job_class_plans(load_environment("prod", read_stack_config("prod")))
-    templates = [template for manifest in _placed("prod", path, capsys) for template in pod_templates(manifest)]
-    assert templates
-    for template in templates:
-        plan = plans[template.labels[CLASS_LABEL]]
-        spot = any(rung.kind == "spot" for rung in plan.rungs)
-        assert template.tolerates("spot", "true") is spot
-        assert template.spec["priorityClassName"] == f"job-{plan.priority}"
-        assert not (template.role == "leader" and spot)
+def _example(name: str, chart: str, namespace: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The manifests of an example, as production places them."""
+    path = ROOT / "examples" / f"{name}.yaml"
+    assert jobs.main(["prod", "--chart", chart, "--namespace", namespace, str(path)]) == 0, capsys.readouterr().err
+    return list(yaml.safe_load_all(capsys.readouterr().out))
 
 
-def test_the_spark_example_is_one_for_its_operator(capsys: pytest.CaptureFixture[str]) -> None:
-    (job,) = _placed("prod", ROOT / "examples" / "spark-deduplication.yaml", capsys)
-    for part, model in (("driver", models.SparkV1beta2DriverSpec), ("executor", models.SparkV1beta2ExecutorSpec)):
-        read = model.model_validate(job["spec"][part])
-        assert set(job["spec"][part]) == set(read.model_dump(by_alias=True, exclude_none=True))
-
-
-def test_the_deployment_is_one_for_kubernetes(capsys: pytest.CaptureFixture[str]) -> None:
-    (job,) = _placed("prod", ROOT / "examples" / "inference.yaml", capsys)
-    kubernetes_validate.validate(job, "1.35", strict=True)
+@pytest.mark.parametrize(
+    ("name", "chart", "namespace"),
+    [
+        ("ray-cleaning", "ray-job", "ray"),
+        ("spark-etl", "spark-job", "spark"),
+        ("fine-tuning", "training-job", "training"),
+        ("inference", "inference-service", "serving"),
+        ("pipeline", "workflow", "training"),
+    ],
+)
+def test_what_is_placed_is_placed_again(
+    name: str, chart: str, namespace: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Manifests that have been printed are read as any others, and do not change."""
+    printed = _example(name, chart, namespace, capsys)
+    path = tmp_path / "job.yaml"
+    path.write_text(yaml.safe_dump_all(printed), encoding="utf-8")
+    assert _placed("prod", path, capsys) == printed
 
 
 def test_every_built_in_resource_of_production_is_one_for_kubernetes() -> None:
@@ -109,10 +107,19 @@ def test_what_does_not_fit(
     assert str(tmp_path / "job.yaml") in error
 
 
-def test_a_leader_needs_a_class_that_is_not_for_workers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = (ROOT / "examples" / "ray-cleaning.yaml").read_text(encoding="utf-8").replace("ray-head}", "ray-worker}")
-    error = _problems(tmp_path, capsys, text, "prod")
-    assert "is a class of role worker, but the end of this pod ends the job: use ray-head, spark-driver" in error
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("ray-worker", "is a class of role worker, but the end of this pod ends the job: use ray-head, spark-driver"),
+        ("notebook", "is a class of role service, but the end of this pod ends the job"),
+    ],
+)
+def test_a_head_needs_a_class_of_leaders(
+    name: str, expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (job,) = [each for each in _example("ray-cleaning", "ray-job", "ray", capsys) if each["kind"] == "RayJob"]
+    job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["metadata"]["labels"][CLASS_LABEL] = name
+    assert expected in _problems(tmp_path, capsys, yaml.safe_dump(job), "prod")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +138,7 @@ def test_a_file_without_jobs(tmp_path: Path, capsys: pytest.CaptureFixture[str],
 def test_a_missing_file_and_a_missing_environment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert jobs.main(["dev", str(tmp_path / "none.yaml")]) == 2
     assert "No such file" in capsys.readouterr().err
-    assert jobs.main(["nowhere", str(EXAMPLES[0])]) == 2
+    assert jobs.main(["nowhere", str(ROOT / "examples" / "ray-cleaning.yaml")]) == 2
     assert "is not an environment" in capsys.readouterr().err
 
 
@@ -167,13 +174,6 @@ def test_all_of_a_pod_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str],
     assert expected in _problems(tmp_path, capsys, f"kind: Pod\nmetadata: {labels}\nspec: {{{spec}}}\n")
 
 
-def test_a_head_needs_a_class_of_leaders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = (ROOT / "examples" / "ray-cleaning.yaml").read_text(encoding="utf-8").replace("ray-head}", "notebook}")
-    assert "is a class of role service, but the end of this pod ends the job" in _problems(
-        tmp_path, capsys, text, "prod"
-    )
-
-
 def test_the_items_of_a_list_are_placed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pods = [yaml.safe_load(POD.format(name="notebook", namespace="notebooks", requests="cpu: 1, memory: 1Gi"))] * 2
     path = tmp_path / "list.yaml"
@@ -196,7 +196,8 @@ def test_the_items_of_a_list_are_placed(tmp_path: Path, capsys: pytest.CaptureFi
 def test_what_a_tenant_refuses_is_refused_before(
     changes: dict[str, Any], expected: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    job = yaml.safe_load((ROOT / "examples" / "pytorch-training.yaml").read_text(encoding="utf-8"))
+    manifests = _example("fine-tuning", "training-job", "training", capsys)
+    (job,) = [each for each in manifests if each["kind"] == "PyTorchJob"]
     worker = job["spec"]["pytorchReplicaSpecs"]["Worker"]
     spec = worker["template"]["spec"]
     if "image" in changes:

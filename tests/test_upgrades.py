@@ -1,4 +1,4 @@
-"""The list of upgrades of an environment: what is pinned below the catalog's newest, what it would change, what ACK does."""
+"""The list of upgrades: what is pinned below the catalog's newest, what that would change, and what ACK chooses."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -282,6 +282,36 @@ def test_placement_on_arm_and_virtual_nodes() -> None:
     assert placement["labels"] == {"job-class": "jobs"}
 
 
+@pytest.mark.parametrize(
+    ("given", "key", "topology"),
+    [
+        ({"pack": "nodes"}, "podAffinity", "kubernetes.io/hostname"),
+        ({"pack": "zones"}, "podAffinity", "topology.kubernetes.io/zone"),
+        ({"spread": "nodes"}, "podAntiAffinity", "kubernetes.io/hostname"),
+        ({"spread": "zones"}, "podAntiAffinity", "topology.kubernetes.io/zone"),
+    ],
+)
+def test_pods_that_gather_and_pods_that_are_spread(given: dict[str, Any], key: str, topology: str) -> None:
+    plain = _plan(_job(strategy="elastic")).placement
+    placement = _plan(_job(strategy="elastic", **given)).placement
+    term = {"labelSelector": {"matchLabels": {"job-class": "jobs"}}, "topologyKey": topology}
+    wish = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 100, "podAffinityTerm": term}]}
+    # A wish alone, beside the nodes that are demanded.
+    assert placement == {**plain, "affinity": {**plain["affinity"], key: wish}}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "pod"},
+        "spec": {"containers": [{"name": "a", "image": "a"}], "affinity": placement["affinity"]},
+    }
+    kubernetes_validate.validate(pod, "1.35", strict=True)
+
+
+def test_pods_on_one_serverless_class_may_be_spread_too() -> None:
+    placement = _plan(_job(strategy="elastic", spread="zones"), _compute({})).placement
+    assert placement["affinity"].keys() == {"podAntiAffinity"}
+
+
 def test_colocated_pods_are_best_effort() -> None:
     compute = _compute({"fixed": FIXED}, colocation=ColocationArgs(enabled=True))
     placement = _plan(_job(colocated=True), compute).placement
@@ -584,6 +614,10 @@ def _assert_problems(found: Sequence[Problem], expected: Expected) -> None:
         ({"maxima": {"growing": 1}}, [("maxima.growing", "lower autoscaling.maximum")]),
         ({"maxima": {"serverless": 1001}}, [("maxima.serverless", "above serverless.maximumPods = 1,000")]),
         ({"namespaces": ["a", "b", "a"]}, [("namespaces", "names a twice")]),
+        (
+            {"pack": "zones", "spread": "nodes"},
+            [("spread", "pods cannot gather by zones (pack) and be spread; leave one out")],
+        ),
         ({"strategy": "elastic", "maxima": {"other": 1}}, [("maxima.other", "not a rung; allowed: fixed")]),
         (
             {"pools": ["nowhere"], "gpu_topology": True},

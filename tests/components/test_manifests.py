@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from components.manifests import SPARK_BYTES, UnreadableQuantity, number, placed, pod_templates
+from components.manifests import SPARK_BYTES, UnreadableQuantity, embedded, number, placed, pod_templates
 
 GIB = 2**30
 
@@ -203,3 +203,263 @@ def test_an_own_affinity_is_demanded_too() -> None:
         {"matchExpressions": [zone, virtual]},
     ]
     assert affinity["preferred"] == []
+
+
+def _replicas(count: object, name: str = "replicas") -> dict[str, Any]:
+    return {name: count, "template": _template()}
+
+
+RAY_GROUPS = {
+    "headGroupSpec": {"template": _template()},
+    "workerGroupSpecs": [_replicas(3), _replicas(0), {"template": _template()}],
+}
+REPLICAS = {"Master": _replicas(1), "Worker": _replicas(4), "Evaluator": {"template": _template()}}
+SPARK_PARTS = {"driver": {"cores": 1}, "executor": {"cores": 2, "instances": 5}}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "counts"),
+    [
+        ({"kind": "Pod", "spec": _containers()}, [1]),
+        ({"kind": "Job", "spec": _replicas(6, "parallelism")}, [6]),
+        ({"kind": "Job", "spec": {"template": _template()}}, [1]),
+        ({"kind": "CronJob", "spec": {"jobTemplate": {"spec": _replicas(2, "parallelism")}}}, [2]),
+        # How often it is done is not how many run.
+        ({"kind": "Job", "spec": {**_replicas(2, "completions")}}, [1]),
+        ({"kind": "Deployment", "spec": _replicas(2)}, [2]),
+        ({"kind": "StatefulSet", "spec": {"template": _template()}}, [1]),
+        ({"kind": "Deployment", "spec": _replicas(None)}, [1]),
+        ({"kind": "Job", "spec": _replicas("{{inputs.parameters.pods}}", "parallelism")}, [1]),
+        ({"kind": "Job", "spec": _replicas("7", "parallelism")}, [7]),
+        ({"kind": "RayCluster", "spec": RAY_GROUPS}, [1, 3, 0, 1]),
+        ({"kind": "RayJob", "spec": {"rayClusterSpec": RAY_GROUPS}}, [1, 3, 0, 1]),
+        ({"kind": "RayService", "spec": {"rayClusterConfig": RAY_GROUPS}}, [1, 3, 0, 1]),
+        ({"kind": "PyTorchJob", "spec": {"pytorchReplicaSpecs": REPLICAS}}, [1, 4, 1]),
+        ({"kind": "SparkApplication", "spec": SPARK_PARTS}, [1, 5]),
+        ({"kind": "ScheduledSparkApplication", "spec": {"template": SPARK_PARTS}}, [1, 5]),
+        ({"kind": "InferenceService", "spec": {"predictor": {"minReplicas": 3, **_containers()}}}, [1]),
+        # A workflow's parallelism is a limit of all of its steps.
+        ({"kind": "Workflow", "spec": {"parallelism": 9, "templates": [{"name": "a", "container": {}}]}}, [1]),
+    ],
+)
+def test_pods_that_a_job_starts_with(manifest: dict[str, Any], counts: list[int]) -> None:
+    assert [template.pods(manifest) for template in pod_templates(manifest)] == counts
+
+
+def _step(key: str = "container", **further: Any) -> dict[str, Any]:
+    container = {"image": "x", "resources": {"requests": {"cpu": "2", "memory": "4Gi"}}}
+    return {"name": "step", key: container, "metadata": {"labels": {"job-class": "work"}}, **further}
+
+
+def _flow(kind: str, *templates: Any, **metadata: Any) -> dict[str, Any]:
+    spec: dict[str, Any] = {"entrypoint": "main", "templates": list(templates)}
+    return {"kind": kind, "metadata": metadata, "spec": {"workflowSpec": spec} if kind == "CronWorkflow" else spec}
+
+
+FLOWS = {
+    "Workflow": "spec.templates",
+    "WorkflowTemplate": "spec.templates",
+    "CronWorkflow": "spec.workflowSpec.templates",
+}
+
+
+@pytest.mark.parametrize(("kind", "path"), FLOWS.items())
+def test_the_pods_of_a_workflow_are_its_containers_and_scripts(kind: str, path: str) -> None:
+    steps = [{"name": "main", "dag": {"tasks": []}}, _step(), _step("script"), {"name": "job", "resource": {}}, "text"]
+    templates = pod_templates(_flow(kind, *steps))
+    assert [(template.path, template.role) for template in templates] == [(f"{path}[1]", ""), (f"{path}[2]", "")]
+    for template in templates:
+        shape = template.shape()
+        assert shape is not None
+        assert (shape.vcpu, shape.memory_gib) == (2, 4)
+
+
+def test_the_pod_of_a_workflow_has_the_fields_beside_its_container() -> None:
+    beside = {
+        "initContainers": [{"name": "a", "resources": {"requests": {"cpu": "8"}}}],
+        "tolerations": [{"operator": "Exists"}],
+        "nodeSelector": {"node-pool": "data"},
+        "serviceAccountName": "me",
+        "volumes": [{"name": "v"}],
+        "inputs": {"parameters": []},
+    }
+    manifest = _flow("Workflow", _step("script", **beside))
+    (template,) = pod_templates(manifest)
+    shape = template.shape()
+    assert shape is not None
+    assert (shape.vcpu, shape.memory_gib) == (8, 4)
+    assert template.tolerates("spot", "true")
+    assert list(template.node_labels()) == [("node-pool", "data")]
+    pod = template.pod_spec(manifest)
+    assert pod.keys() == {"containers", "initContainers", "serviceAccountName", "volumes"}
+    assert pod["containers"] == [manifest["spec"]["templates"][0]["script"]]
+
+
+@pytest.mark.parametrize("kind", FLOWS)
+@pytest.mark.parametrize("key", ["container", "script"])
+def test_a_workflow_is_placed_beside_its_containers(kind: str, key: str) -> None:
+    manifest = _flow(kind, _step(key), {**_step(), "metadata": {}})
+    result = placed(manifest, {"work": PLACEMENT}, "job-class")
+    spec = result["spec"]["workflowSpec"] if kind == "CronWorkflow" else result["spec"]
+    step, other = spec["templates"]
+    assert step["metadata"]["labels"] == {"job-class": "work", "extra": "1"}
+    assert step["affinity"] == PLACEMENT["affinity"]
+    assert step["tolerations"] == PLACEMENT["tolerations"]
+    assert step["priorityClassName"] == "job-normal"
+    assert step[key] == _step(key)[key]
+    assert "spec" not in step
+    assert other == {**_step(), "metadata": {}}
+
+
+def _resource(text: object) -> dict[str, Any]:
+    return {"name": "job", "resource": {"action": "create", "manifest": text}}
+
+
+JOB_TEXT = "kind: Job\nmetadata: {name: '{{workflow.name}}-a'}\n"
+
+
+@pytest.mark.parametrize(("kind", "path"), FLOWS.items())
+@pytest.mark.parametrize(
+    ("text", "namespace", "expected"),
+    [
+        (JOB_TEXT, "mine", {"kind": "Job", "metadata": {"namespace": "mine", "name": "{{workflow.name}}-a"}}),
+        (JOB_TEXT, None, {"kind": "Job", "metadata": {"name": "{{workflow.name}}-a"}}),
+        ("kind: Job\nmetadata: {namespace: other}\n", "mine", {"kind": "Job", "metadata": {"namespace": "other"}}),
+        ("kind: Job\n", "mine", {"kind": "Job", "metadata": {"namespace": "mine"}}),
+        ("kind: Job\nmetadata: text\n", "mine", {"kind": "Job", "metadata": {"namespace": "mine"}}),
+        # No YAML before Argo has filled it in.
+        ("kind: Job\nspec: {parallelism: {{inputs.parameters.pods}}}\n", "mine", None),
+        ("kind: [", "mine", None),
+        ("- kind: Job\n", "mine", None),
+        ("name: no-kind\n", "mine", None),
+        ("", "mine", None),
+        (None, "mine", None),
+        ({"kind": "Job"}, "mine", None),
+    ],
+)
+def test_manifests_that_a_workflow_makes(
+    kind: str, path: str, text: object, namespace: str | None, expected: dict[str, Any] | None
+) -> None:
+    metadata = {"namespace": namespace} if namespace else {}
+    manifest = _flow(kind, _step(), _resource(text), **metadata)
+    found = [(f"{path}[1].resource.manifest", expected)] if expected else []
+    assert list(embedded(manifest)) == found
+
+
+def test_only_workflows_make_others() -> None:
+    assert list(embedded({**_flow("Workflow", _resource(JOB_TEXT)), "kind": "Deployment"})) == []
+    assert list(embedded({"kind": "Workflow"})) == []
+
+
+REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
+def _in(key: str, *values: str) -> dict[str, Any]:
+    return {"key": key, "operator": "In", "values": list(values)}
+
+
+def _nodes(*terms: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": term} for term in terms]}}}
+
+
+def _near(topology: str) -> dict[str, Any]:
+    term = {"labelSelector": {"matchLabels": {"job-class": "work"}}, "topologyKey": topology}
+    return {PREFERRED: [{"weight": 100, "podAffinityTerm": term}]}
+
+
+POOL, VIRTUAL, ZONE = _in("node-pool", "data"), _in("type", "virtual-kubelet"), _in("zone", "a")
+BOTH = {**_nodes([POOL], [VIRTUAL]), "podAffinity": _near("zone")}
+FULL: dict[str, Any] = {**PLACEMENT, "annotations": {"keep": "yes"}, "affinity": BOTH}
+
+
+def _with_affinity(affinity: dict[str, Any]) -> dict[str, Any]:
+    template = _template(cpu="1", memory="1Gi")
+    template["spec"] |= {"affinity": affinity}
+    return {"kind": "Deployment", "spec": {"template": template}}
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ({}, BOTH),
+        # Written by a chart.
+        (BOTH, BOTH),
+        (_nodes([POOL], [VIRTUAL]), BOTH),
+        # Demanded by what is written, in part or with more.
+        (_nodes([VIRTUAL]), {**BOTH, **_nodes([VIRTUAL])}),
+        (_nodes([ZONE, POOL]), {**BOTH, **_nodes([ZONE, POOL])}),
+        (_nodes([ZONE]), {**BOTH, **_nodes([ZONE, POOL], [ZONE, VIRTUAL])}),
+        (_nodes([ZONE], [POOL]), {**BOTH, **_nodes([ZONE, POOL], [ZONE, VIRTUAL], [POOL])}),
+        # What a job says of other pods is its own, each of both kinds by itself.
+        ({"podAffinity": _near("host")}, {**BOTH, "podAffinity": _near("host")}),
+        ({"podAntiAffinity": _near("host")}, {**BOTH, "podAntiAffinity": _near("host")}),
+    ],
+)
+def test_affinities_are_merged(own: dict[str, Any], expected: dict[str, Any]) -> None:
+    result = placed(_with_affinity(own), {"work": FULL}, "job-class")
+    assert result["spec"]["template"]["spec"]["affinity"] == expected
+
+
+def test_fields_of_nodes_are_demanded_too() -> None:
+    name = {"key": "metadata.name", "operator": "In", "values": ["n1"]}
+    own = {"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchFields": [name]}]}}}
+    result = placed(_with_affinity(own), {"work": FULL}, "job-class")["spec"]["template"]["spec"]["affinity"]
+    assert result["nodeAffinity"][REQUIRED]["nodeSelectorTerms"] == [
+        {"matchExpressions": [POOL], "matchFields": [name]},
+        {"matchExpressions": [VIRTUAL], "matchFields": [name]},
+    ]
+
+
+def test_a_class_that_says_nothing_of_nodes_leaves_them_to_the_job() -> None:
+    serverless = {**FULL, "affinity": {"podAntiAffinity": _near("host")}}
+    result = placed(_with_affinity(_nodes([ZONE])), {"work": serverless}, "job-class")
+    affinity = result["spec"]["template"]["spec"]["affinity"]
+    assert affinity == {**_nodes([ZONE]), "podAntiAffinity": _near("host")}
+
+
+CLASS: dict[str, Any] = {"labels": {"job-class": "work"}}
+OWN: dict[str, Any] = {"affinity": _nodes([ZONE]), "tolerations": [{"key": "mine", "operator": "Exists"}]}
+
+
+def _own_template() -> dict[str, Any]:
+    template = _template(cpu="1", memory="1Gi")
+    template["spec"] |= OWN
+    return template
+
+
+def _own_ray() -> dict[str, Any]:
+    groups = [{"replicas": 2, "template": _own_template()}]
+    return {"headGroupSpec": {"template": _own_template()}, "workerGroupSpecs": groups}
+
+
+def _own_spark() -> dict[str, Any]:
+    return {name: {"cores": 1, **CLASS, **OWN} for name in ("driver", "executor")}
+
+
+PLACED: list[dict[str, Any]] = [
+    {"kind": "Pod", "metadata": CLASS, "spec": {**_containers(), **OWN}},
+    {"kind": "Deployment", "spec": {"template": _own_template()}},
+    {"kind": "Job", "spec": {"template": _template()}},
+    {"kind": "CronJob", "spec": {"jobTemplate": {"spec": {"template": _own_template()}}}},
+    {"kind": "RayCluster", "spec": _own_ray()},
+    {"kind": "RayJob", "spec": {"rayClusterSpec": _own_ray()}},
+    {"kind": "RayService", "spec": {"rayClusterConfig": _own_ray()}},
+    {"kind": "SparkApplication", "spec": _own_spark()},
+    {"kind": "ScheduledSparkApplication", "spec": {"template": _own_spark()}},
+    {"kind": "MPIJob", "spec": {"mpiReplicaSpecs": {"Worker": {"replicas": 2, "template": _own_template()}}}},
+    {"kind": "InferenceService", "spec": {"predictor": {**_containers(), **CLASS, **OWN}}},
+    *(_flow(kind, _step(**OWN), _step("script")) for kind in FLOWS),
+]
+
+
+@pytest.mark.parametrize("manifest", PLACED, ids=[manifest["kind"] for manifest in PLACED])
+def test_what_is_placed_is_placed_once(manifest: dict[str, Any]) -> None:
+    once = placed(manifest, {"work": FULL}, "job-class")
+    assert once != manifest
+    assert placed(once, {"work": FULL}, "job-class") == once
+    for template in pod_templates(once):
+        assert template.annotations == {"keep": "yes"}
+        assert template.tolerates("spot", "true")
+        assert template.spec["priorityClassName"] == "job-normal"
+        assert ("node-pool", "data") in template.node_labels()

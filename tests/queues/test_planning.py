@@ -308,12 +308,72 @@ SHAPES = {
             'queues.tree.all.preemption = "never": is of leaves, which take jobs',
         ],
     ),
+    "root-that-lends": (
+        _tree(all={"lends": {"vcpu": 1, "gpus": {GPU: 0}}}),
+        [f'queues.tree.all.lends = {{"vcpu": 1.0, "gpus.{GPU}": 0}}: the root has nobody to lend to, or to share with'],
+    ),
+    "child-named-root": (
+        _tree(root={"parent": "all"}, speech=_leaf("speech", parent="root")),
+        ['queues.tree.root.parent = "all": the name is the root\'s, in ack-kube-queue, too'],
+    ),
+    "child-named-root-of-nobody": (
+        _tree(root={"parent": "x"}, speech=_leaf("speech", parent="root")),
+        [
+            'queues.tree.root.parent = "x": the name is the root\'s, in ack-kube-queue, too',
+            'queues.tree.root.parent = "x": not one of the queues; allowed: all, root, speech, vision',
+        ],
+    ),
 }
 
 
 @pytest.mark.parametrize(("tree", "expected"), SHAPES.values(), ids=SHAPES)
 def test_shape_problems(tree: dict[str, Any], expected: list[str]) -> None:
     assert [f"queues.{problem}" for problem in problems(TWO, tree)] == expected
+
+
+@pytest.mark.parametrize("engine", ["kueue", "koordinator"])
+def test_a_root_shares_with_nobody(engine: Engine) -> None:
+    tree = _tree(all={"weight": 2})
+    expected = "tree.all.weight = 2: the root has nobody to lend to, or to share with"
+    assert problems(TWO, tree, engine=engine, fairSharing=True) == [expected]
+    assert problems(TWO, tree, engine=engine) == [
+        "tree.all.weight = 2: has no effect without fairSharing: true",
+        expected,
+    ]
+
+
+def test_a_root_may_have_its_own_name() -> None:
+    tree = {"root": {}, **{name: _leaf(name, parent="root") for name in TWO}}
+    assert plan(TWO, tree).nodes["root"].parent == ""
+
+
+LABS = {
+    "vision": tenant((1, 2), (1, 2), gpus={GPU: (1, 2), "T4": (0, 2)}),
+    "speech": tenant((1, 2), (1, 2), gpus={"T4": (1, 1), "H20": (0, 1)}),
+}
+CLUSTER = {"vcpu": there(9), "memoryGib": there(9), f"gpus.{GPU}": there(4)}
+
+
+@pytest.mark.parametrize("engine", ["kueue", "koordinator"])
+def test_gpus_that_no_node_has(engine: Engine) -> None:
+    expected = [
+        "tree.root.maximum.gpus.H20 = 1.0: no node has such GPUs, but speech may use them",
+        "tree.root.maximum.gpus.T4 = 3.0: no node has such GPUs, but speech, vision may use them",
+    ]
+    assert problems(LABS, capacity=CLUSTER, engine=engine) == expected
+    more = {**CLUSTER, "gpus.T4": there(3)}
+    assert problems(LABS, capacity=more, engine=engine) == expected[:1]
+    # Nothing is compared with a cluster of which nothing is known, and on ACK it is said of the tenants.
+    assert plan(LABS, engine=engine).root.maximum["gpus.T4"] == 3
+    assert plan(LABS, capacity=CLUSTER, engine="elastic-quota-tree").root.maximum["gpus.T4"] == 3
+
+
+def test_gpus_that_no_node_has_are_said_of_the_root_that_is_stated() -> None:
+    tree = {"all": {}, **{name: _leaf(name) for name in LABS}}
+    assert problems(LABS, tree, CLUSTER) == [
+        "tree.all.maximum.gpus.H20 = 1.0: no node has such GPUs, but speech may use them",
+        "tree.all.maximum.gpus.T4 = 3.0: no node has such GPUs, but speech, vision may use them",
+    ]
 
 
 def test_a_tree_without_tenants() -> None:
