@@ -286,7 +286,7 @@ def _templates(node: Any, path: str) -> Iterator[PodTemplate]:
         for key, value in node.items():
             below = f"{path}.{key}"
             spec = value.get("spec") if isinstance(value, dict) else None
-            if key == "template" and isinstance(spec, dict) and "containers" in spec:
+            if key in ("template", "submitterPodTemplate") and isinstance(spec, dict) and "containers" in spec:
                 yield PodTemplate(below, _role(path), value)
             elif key == "predictor" and isinstance(value, dict) and "containers" in value:
                 # KServe writes the pod's spec in place.

@@ -182,12 +182,16 @@ def queue_problems(
 ) -> Iterator[Problem]:
     """What keeps jobs from ever leaving their queue, or from starting together; paths start with kind and name."""
     classes = job_class_plans(environment)
+    placements = {name: plan.placement for name, plan in classes.items()}
     words = {*gang(queues).labels, *gang(queues).annotations}
     for manifest in manifests:
         for where, job in embedded(manifest):
+            path = f"{manifest['kind']}/{(manifest.get('metadata') or {}).get('name', '')} {where}"
+            if placed(job, placements, CLASS_LABEL) != job:
+                message = "names a job class without its placement; write here what one of the charts renders"
+                yield Problem(path, None, message)
             wanted = queued(job, queues)
             if wanted != job:
-                path = f"{manifest['kind']}/{(manifest.get('metadata') or {}).get('name', '')} {where}"
                 names = ("labels", "annotations")
                 said = {key: (wanted.get("metadata") or {}).get(key) for key in names} | {
                     "suspend": (wanted.get("spec") or {}).get("suspend")

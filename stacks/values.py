@@ -21,6 +21,7 @@ from components.job_templates.common import (
     ResourceValues,
 )
 from components.queues import QueuePlan, gang, markers
+from components.queues.rendering import KOORDINATOR_SCHEDULER
 from components.tenancy import TenantPlan
 from components.tenancy.planning import own_bucket, prefix_of
 
@@ -31,8 +32,6 @@ from .tenancy import surroundings, tenant_plans
 
 EVENT_LOGS = "event-logs"
 """Role of the bucket that keeps what jobs did."""
-
-KOORDINATOR_SCHEDULER = "koord-scheduler"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

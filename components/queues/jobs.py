@@ -13,7 +13,7 @@ from typing import Any
 from ..inputs import Problem
 from ..manifests import pod_templates
 from .planning import QueueNode, QueuePlan
-from .rendering import FIFO_CLASS, KOORDINATOR, LOCAL_QUEUE
+from .rendering import FIFO_CLASS, KOORDINATOR, KOORDINATOR_SCHEDULER, LOCAL_QUEUE
 
 SUSPENDED = "scheduling.x-k8s.io/suspend"
 """Annotation by which kube-queue and koord-queue know a job that waits."""
@@ -97,7 +97,13 @@ def queued(manifest: Mapping[str, Any], plan: QueuePlan) -> dict[str, Any]:
     """A job with what it must say to enter the queue of its namespace; its own labels and annotations win."""
     copy: dict[str, Any] = deepcopy(dict(manifest))
     metadata: dict[str, Any] = copy.get("metadata") or {}
-    marker = markers(plan, str(metadata.get("namespace", ""))).get(str(copy.get("kind")))
+    namespace = str(metadata.get("namespace", ""))
+    if plan.engine == "koordinator" and plan.leaf_of(namespace):
+        for template in pod_templates(copy):
+            node = copy if copy["kind"] == "Pod" else template.node
+            spec = node if template.spark or template.argo else node.setdefault("spec", {})
+            spec.setdefault("schedulerName", KOORDINATOR_SCHEDULER)
+    marker = markers(plan, namespace).get(str(copy.get("kind")))
     if marker is None or metadata.get("ownerReferences"):
         return copy
     annotations = {**marker.annotations, **(marker.elastic if _elastic(copy) else {})}

@@ -33,6 +33,7 @@ FIFO_CLASS = "fifo"
 """Priority class of all jobs in a queue of order `fifo`."""
 
 KOORDINATOR = "quota.scheduling.koordinator.sh"
+KOORDINATOR_SCHEDULER = "koord-scheduler"
 KOORDINATOR_ROOT = "koordinator-root-quota"
 
 

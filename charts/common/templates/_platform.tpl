@@ -108,7 +108,12 @@ Environment variables of every container. Give it the root.
 {{- $storage := .Values.platform.objectStorage -}}
 {{- $known := dict -}}
 {{- with $storage.endpoint }}{{ $_ := set $known "OSS_ENDPOINT" . }}{{ end -}}
-{{- with $storage.region }}{{ $_ := set $known "OSS_REGION" . }}{{ end -}}
+{{- with $storage.region -}}
+{{- $_ := set $known "OSS_REGION" . -}}
+{{- /* Where the SDK's credentials find STS: tenants reach it inside the VPC alone. */ -}}
+{{- $_ := set $known "ALIBABA_CLOUD_STS_REGION" . -}}
+{{- $_ := set $known "ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED" "true" -}}
+{{- end -}}
 {{- range $role, $bucket := $storage.buckets }}{{ $_ := set $known (printf "BUCKET_%s" ($role | upper | replace "-" "_")) $bucket }}{{ end -}}
 {{- range $name, $value := merge (dict) .Values.env $known }}
 - name: {{ $name }}
