@@ -305,7 +305,8 @@ def _queues(
         "queues",
         plan,
         gpu_flavors=gpu_flavors(environment),
-        priority_classes=not environment.job_classes,
+        # On ACK the job classes make them.
+        priority_classes=environment.flavor == "upstream",
         deleted_with=deleted_with,
         opts=opts(*(platform.systems.get(name) for name in SYSTEMS[plan.engine]), *spaces),
     )

@@ -21,7 +21,7 @@ QUOTA = "quota.scheduling.koordinator.sh/name"
 RESOURCES = {"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"cpu": "1", "memory": "2Gi"}}
 KOORDINATOR: dict[str, Any] = {
     "queues": {"engine": "koordinator"},
-    "systems": {"koordinator": {}, "koord-queue": {}, "job-queue": None},
+    "systems": {"koordinator": {}, "koord-queue": {}, "job-queue": {"enabled": False}},
 }
 
 

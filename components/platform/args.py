@@ -15,7 +15,7 @@ class OperatorResources(Args):
     """What each pod of an operator asks for."""
 
     vcpu: Annotated[float, Field(gt=0, le=64)] = 0.1
-    """vCPUs requested. There is no limit: an operator that is throttled misses its deadlines."""
+    """vCPUs requested. The limit is four times that, and at least 2."""
 
     memory_gib: Annotated[float, Field(gt=0, le=512)] = 0.25
     """Memory requested, in GiB."""
@@ -52,7 +52,8 @@ class OperatorsArgs(Args):
 
     registry: Registry | None = None
     """Registry that images are pulled from instead of their own, with the path of a mirror if it has one, such as
-    `registry.example.com/mirror`: the host of each image is replaced. None: the charts' own registries."""
+    `registry.example.com/mirror`: the host of each image is replaced. `scheduling.kubectlImage` is
+    named apart. None: the charts' own registries."""
 
     chart_repository: Annotated[str, Field(pattern=r"^(https?|oci)://\S+[^/\s]$")] | None = None
     """Repository that has the community charts instead of their own. None: their own."""

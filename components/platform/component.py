@@ -1,5 +1,6 @@
 """The in-cluster systems as resources: add-ons of ACK, and Helm releases."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
@@ -9,12 +10,9 @@ import pulumi_kubernetes as kubernetes
 
 from ..inputs import Problem, require_valid
 from ..kubectl import kubectl_job
-from .planning import SystemPlan
+from .planning import SHARED_NAMESPACE, SystemPlan
 
 MANAGED = {"app.kubernetes.io/managed-by": "pulumi"}
-SHARED_NAMESPACE = "kube-system"
-"""Namespace of Kubernetes' own parts, which a network policy for what is installed there would hold for, too."""
-
 RELEASES_KEPT = 5
 """Revisions of a release that Helm keeps; each is a Secret."""
 
@@ -137,11 +135,12 @@ class Platform(pulumi.ComponentResource):
         )
         for patch in system.patches:
             self._mend(system, patch, kubectl_image, release)
-        if system.budget:
+        for index, labels in enumerate(system.budgets):
+            name = system.name if index == 0 else f"{system.name}-{index + 1}"
             kubernetes.policy.v1.PodDisruptionBudget(
-                f"{self._name}-{system.name}",
-                metadata={"name": system.name, "namespace": system.namespace, "labels": MANAGED},
-                spec={"max_unavailable": 1, "selector": {"match_labels": dict(system.budget)}},
+                f"{self._name}-{name}",
+                metadata={"name": name, "namespace": system.namespace, "labels": MANAGED},
+                spec={"max_unavailable": 1, "selector": {"match_labels": dict(labels)}},
                 opts=self._options([release]),
             )
         return release
@@ -176,11 +175,14 @@ class Platform(pulumi.ComponentResource):
             subjects=[{"kind": "ServiceAccount", "name": name, "namespace": system.namespace}],
             opts=options,
         )
+        # Helm undoes the change in each release, so each release has a Job of its own.
+        release_of = json.dumps([system.version, system.values], sort_keys=True)
+        digest = hashlib.sha256(release_of.encode()).hexdigest()
         change = [{"op": "replace", "path": patch["path"], "value": patch["to"]}]
         command = ["patch", "deployment", patch["deployment"], "--type=json", f"--patch={json.dumps(change)}"]
         kubernetes.batch.v1.Job(
             f"{self._name}-{name}",
-            metadata={**metadata, "name": f"{name}-{(system.version or '').replace('.', '-')}"},
+            metadata={**metadata, "name": f"{name}-{digest[:10]}"},
             spec=kubectl_job(kubectl_image, name, command),
             opts=pulumi.ResourceOptions(
                 parent=self,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from .. import catalog
 from ..inputs import InvalidInput, Problem, minor_version, one_of
 from .args import Flavor, OperatorsArgs, SystemArgs
-from .values import chart_values, merged, secret_problems, value_problems
+from .values import chart_values, merged, secret_problems, stated, value_problems
 
 Channel = Literal["add-on", "marketplace chart", "chart", "manifests"]
 """ACK's component catalogue, the repository of its cloud-native AI suite, a community's chart, or its manifests where
@@ -19,6 +19,10 @@ MAINLAND_CHARTS = "https://aliacs-app-catalog.oss-cn-hangzhou.aliyuncs.com/chart
 OTHER_CHARTS = "https://aliacs-k8s-ap-southeast-1.oss-ap-southeast-1.aliyuncs.com/app/charts-incubator"
 """ACK's repository of marketplace charts, and its mirror outside the mainland.
 Source: AliyunContainerService/benchmark-for-spark@6cb2181a docs/benchmark/setup.md, April 2025."""
+
+
+SHARED_NAMESPACE = "kube-system"
+"""Namespace of Kubernetes' own parts, and of ACK's add-ons where the catalog names no other."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,11 @@ class SystemPlan:
     package: the add-on's or chart's name; version: None for ACK's current one; repository: of the chart, or the
     directory of the manifests, "" for add-ons; release_namespace: where Helm keeps the release, if not in `namespace`,
     which the chart then makes itself; needed_by: systems for which it comes along, where nobody asked for it;
-    definitions: the custom resource definitions that it owns; replicas: of its controllers, 0 for add-ons; budget:
-    labels of the pods that need a disruption budget beside the chart, none where the chart makes it or one pod has
-    none; patches: what a version gets wrong, as one value of a Deployment: `deployment`, `path`, `from`, `to`;
-    log_project_key: key of the configuration that takes the log project, "" where none is known; unconfirmed: what no
-    source confirms of this form, "" for nothing.
+    definitions: the custom resource definitions that it owns; replicas: of its controllers, 0 for add-ons; budgets:
+    labels of each controller's pods that need a disruption budget beside the chart, none where the chart makes it or
+    there is one pod; patches: what a version gets wrong, as one value of a Deployment: `deployment`, `path`, `from`,
+    `to`; log_project_key: key of the configuration that takes the log project, "" where none is known; unconfirmed:
+    what no source confirms of this form, "" for nothing.
     """
 
     name: str
@@ -55,7 +59,7 @@ class SystemPlan:
     definitions: Sequence[str]
     needed_by: Sequence[str] = ()
     replicas: int = 0
-    budget: Mapping[str, str] = field(default_factory=dict[str, str])
+    budgets: Sequence[Mapping[str, str]] = ()
     webhook_ports: Sequence[int] = ()
     serves: Sequence[int] = ()
     timeout_seconds: int = 600
@@ -244,6 +248,9 @@ def _setting_problems(form: Form, args: SystemArgs) -> Iterator[Problem]:
         yield Problem("values", dict(args.values), f"{form.name} is installed by its manifests, which take no values")
     elif form.channel != "add-on":
         yield from value_problems(form.package, args.values)
+    for path in form.data.get("needs", ()):
+        if not stated(args.values, path):
+            yield Problem(f"values.{path}", None, f"missing; {form.package} has no default that would do")
 
 
 def _owner_problems(wanted: Mapping[str, SystemArgs], flavor: Flavor) -> Iterator[Problem]:
@@ -285,7 +292,7 @@ def _plan(
     if form.channel == "add-on":
         return SystemPlan(
             repository="",
-            namespace="kube-system",
+            namespace=data.get("namespace", SHARED_NAMESPACE),
             values={**data.get("config", {}), **args.values},
             cleanup_cloud_resources=data.get("cleanupCloudResources", False),
             log_project_key=data.get("logProjectKey", ""),
@@ -295,6 +302,7 @@ def _plan(
     many = replicas > 1
     values = chart_values(
         data,
+        version=version or "",
         region=region,
         replicas=replicas,
         resources=args.resources or operators.resources,
@@ -308,7 +316,7 @@ def _plan(
         namespace=data["namespace"],
         values=merged(values, wired, args.values),
         replicas=replicas,
-        budget=data.get("selector", {}) if own_budget else {},
+        budgets=data.get("selectors", ()) if own_budget else (),
         webhook_ports=data.get("webhookPorts", ()),
         serves=data.get("serves", ()),
         timeout_seconds=operators.timeout_seconds,

@@ -9,12 +9,24 @@ from .. import catalog
 from ..inputs import Problem, join, one_of
 from .args import OperatorResources, OperatorsArgs
 
-SECRET_KEY = re.compile(r"(?i)(password|passwd|access_?key_?secret|secret_?access_?key|client_?secret|api_?key|token)$")
-SECRET_VALUE = re.compile(r"\bLTAI[A-Za-z0-9]{12,}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----")
-"""Shapes of an Alibaba Cloud access key id, and of a private key."""
+SECRET_KEY = re.compile(
+    r"(?i)(pass|password|passwd|passphrase|token|credentials?|(cookie|client|shared|jwt|webhook|app)_?secret"
+    r"|(access|secret|private|fernet|encryption|api)_?key(_?secret)?|secret_?access_?key)$"
+)
+"""Names of values that hold a secret."""
+
+REFERENCE = re.compile(r"(?i)existing|secret_?(key_?)?ref|secret_?name")
+"""Names of values below which Secrets, and keys in them, are named."""
+
+SECRET_VALUE = re.compile(r"\bLTAI[A-Za-z0-9]{12,}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----|://[^/\s:@]+:[^/\s@]+@")
+"""Shapes of an Alibaba Cloud access key id, of a private key, and of a URL with a password."""
 
 ACK_IMAGES = "registry-{region}-vpc.ack.aliyuncs.com"
 """Registry of ACK's own images in a region. Source: AliyunContainerService/benchmark-for-spark@6cb2181a, April 2025."""
+
+CPU_LIMIT_RATIO = 4
+LEAST_CPU_LIMIT = 2
+"""CPU limit of controllers by what they ask for, and at least, in vCPUs."""
 
 KINDS: Mapping[str, tuple[type, ...]] = {
     "text": (str,),
@@ -74,6 +86,7 @@ def mirrored_images(images: Mapping[str, str], registry: str) -> dict[str, str]:
 def chart_values(
     form: Mapping[str, Any],
     *,
+    version: str,
     region: str,
     replicas: int,
     resources: OperatorResources,
@@ -84,7 +97,11 @@ def chart_values(
     """The values of a chart as the catalog and the platform state them. form: a chart's part of the catalog."""
     asked = {
         "requests": {"cpu": _cpu(resources.vcpu), "memory": _memory(resources.memory_gib)},
-        "limits": {"memory": _memory(max(resources.memory_limit_gib, resources.memory_gib))},
+        # Stated, for the charts' own limits may be below what is asked for here.
+        "limits": {
+            "cpu": _cpu(max(LEAST_CPU_LIMIT, CPU_LIMIT_RATIO * resources.vcpu)),
+            "memory": _memory(max(resources.memory_limit_gib, resources.memory_gib)),
+        },
     }
     settings: Mapping[str, Any] = {
         "replicas": replicas,
@@ -93,19 +110,34 @@ def chart_values(
         "tolerations": [dict(toleration) for toleration in tolerations],
         "priorityClassName": operators.priority_class_name,
     }
-    found: dict[str, Any] = merged(form.get("values", {}))
+    found: dict[str, Any] = merged(_of_version(form.get("values", {}), version))
     if "regionalImages" in form and region:
         found = merged(found, at(form["regionalImages"], ACK_IMAGES.format(region=region)))
     for key, value in settings.items():
         for path in form.get(key, ()) if value else ():
             found = merged(found, at(path, value))
     if operators.registry is not None:
-        for path, image in mirrored_images(form.get("images", {}), operators.registry).items():
+        for path, image in mirrored_images(_of_version(form.get("images", {}), version), operators.registry).items():
             found = merged(found, at(path, image))
     if replicas > 1:
         for path, value in form.get("disruptionBudget", {}).items():
             found = merged(found, at(path, value))
     return found
+
+
+def _of_version(value: Any, version: str) -> Any:
+    """A part of the catalog in which `{version}` stands for the chart's version."""
+    if isinstance(value, Mapping):
+        return {key: _of_version(item, version) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return value.replace("{version}", version) if isinstance(value, str) else value
+
+
+def stated(values: Mapping[str, Any], path: str) -> bool:
+    """Whether values hold something at a path of keys."""
+    found: Any = values
+    for key in path.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None  # pyright: ignore[reportUnknownMemberType]
+    return found not in (None, "")
 
 
 def _cpu(vcpu: float) -> str:
@@ -131,7 +163,8 @@ def _tree_problems(path: str, values: Mapping[str, Any], tree: Mapping[str, Any]
         where = join(path, key)
         kind = tree.get(key)
         if kind is None:
-            yield Problem(where, value, one_of(key, tree, what))
+            # Nobody knows what an unknown value holds.
+            yield Problem(where, value if isinstance(value, bool | int | float) else "…", one_of(key, tree, what))
         elif isinstance(kind, Mapping):
             if isinstance(value, Mapping):
                 yield from _tree_problems(where, value, kind, what)  # pyright: ignore[reportUnknownArgumentType]
@@ -149,17 +182,22 @@ def _is(value: Any, kind: str) -> bool:
 
 def secret_problems(path: str, values: Any) -> Iterator[Problem]:
     """Texts that look like secrets; the problems do not repeat them."""
+    message = "looks like a secret; name an existing Secret in the chart's own value for it"
     if isinstance(values, Mapping):
-        for key, value in values.items():  # pyright: ignore[reportUnknownVariableType]
-            where = join(path, str(key))  # pyright: ignore[reportUnknownArgumentType]
-            if isinstance(value, str) and value and SECRET_KEY.search(str(key)):  # pyright: ignore[reportUnknownArgumentType]
-                yield Problem(
-                    where, "…", "looks like a secret; name an existing Secret in the chart's own value for it"
-                )
+        entries: Mapping[str, Any] = values
+        named = str(entries.get("name", ""))
+        for key, value in entries.items():
+            where = join(path, str(key))
+            if REFERENCE.search(str(key)):
+                continue
+            secret = SECRET_KEY.search(str(key)) or (key == "value" and SECRET_KEY.search(named))
+            if isinstance(value, str) and value and secret:
+                yield Problem(where, "…", message)
             else:
                 yield from secret_problems(where, value)
     elif isinstance(values, list | tuple):
-        for index, value in enumerate(values):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        items: Sequence[Any] = values
+        for index, value in enumerate(items):
             yield from secret_problems(f"{path}[{index}]", value)
     elif isinstance(values, str) and SECRET_VALUE.search(values):
-        yield Problem(path, "…", "holds a key; values stand in the state and in the cluster")
+        yield Problem(path, "…", "holds a key or a password; values stand in the state and in the cluster")

@@ -59,6 +59,9 @@ class Queues(pulumi.ComponentResource):
                     parent=self,
                     deleted_with=deleted_with,
                     depends_on=[made[first] for first in references(rendered) if first in made],
+                    # Kueue refuses to change it; jobs that wait do so until it is there again.
+                    replace_on_changes=["spec.clusterQueue"] if rendered["kind"] == "LocalQueue" else None,
+                    delete_before_replace=True if rendered["kind"] == "LocalQueue" else None,
                 ),
             )
         self.objects = made

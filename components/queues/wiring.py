@@ -56,6 +56,8 @@ def kueue_configuration(systems: Iterable[str], args: QueuesArgs) -> str:
         "managedJobsNamespaceSelector": KUEUE_NAMESPACES,
         # All or nothing: a job whose pods do not all start in time gives its quota back and waits anew.
         "waitForPodsReady": {"timeout": "30m", "recoveryTimeout": "30m", "blockAdmission": False},
+        # What no queue counts must not keep a pod from starting.
+        "resources": {"excludeResourcePrefixes": ["ephemeral-storage", "hugepages-", "rdma/"]},
         # Pods bring steps of workflows, notebooks and services into the same quotas.
         "integrations": {"frameworks": ["batch/job", *_of(systems, "queueFrameworks"), "pod"]},
     }

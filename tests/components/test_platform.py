@@ -102,7 +102,7 @@ def test_releases_are_atomic_and_bounded() -> None:
     assert values["priorityClassName"] == "system-cluster-critical"
     assert values["resources"] == {
         "requests": {"cpu": "500m", "memory": "256Mi"},
-        "limits": {"memory": "2048Mi"},
+        "limits": {"cpu": "2000m", "memory": "2048Mi"},
     }
     assert "nodeSelector" not in values
 
@@ -114,6 +114,29 @@ def test_controllers_run_where_the_platform_says() -> None:
     for part in ("controller", "webhook"):
         assert values[part]["nodeSelector"] == {"workload": "system"}
         assert values[part]["tolerations"] == [{"key": "system", "operator": "Exists", "effect": "NoSchedule"}]
+
+
+def test_every_controller_has_a_budget_of_its_own() -> None:
+    recording = _platform({"koordinator": SystemArgs(replicas=2)}, "upstream")
+    budgets = [r for r in recording.resources if r.type == "kubernetes:policy/v1:PodDisruptionBudget"]
+    selected = [budget.inputs["spec"]["selector"]["matchLabels"]["koord-app"] for budget in budgets]
+    assert selected == ["koord-manager", "koord-scheduler", "koord-descheduler"]
+    assert len({budget.inputs["metadata"]["name"] for budget in budgets}) == 3
+
+
+@pytest.mark.parametrize("flavor", FLAVORS)
+def test_agents_run_where_what_they_watch_is(flavor: Flavor) -> None:
+    placement = Placement({"workload": "system"})
+    plan = plan_systems({"gpu-exporter": SystemArgs()}, flavor, placement=placement)[-1]
+    assert plan.values["nodeSelector"] in ({"workload": "gpu"}, {"nvidia.com/gpu.present": "true"})
+    assert plan.values["tolerations"] == [{"operator": "Exists"}]
+
+
+def test_webhooks_of_a_marketplace_chart_are_open_as_those_of_its_project() -> None:
+    for name, entry in catalog.systems().items():
+        own = entry.get("ack")
+        if isinstance(own, dict) and own.get("marketplace") and own["chart"].startswith("ack-spark"):
+            assert own["webhookPorts"] == entry["upstream"]["webhookPorts"], name
 
 
 def test_controllers_of_several_pods_have_a_disruption_budget() -> None:
@@ -183,7 +206,11 @@ def test_what_a_version_gets_wrong_is_mended_after_its_release() -> None:
     release = _release(recording, "job-queue")
     assert (release.inputs["atomic"], release.inputs["skipAwait"]) == (False, True)
     job = next(r for r in recording.resources if r.type == "kubernetes:batch/v1:Job")
-    assert job.inputs["metadata"]["name"] == "mend-job-extensions-1-26-3"
+    assert job.inputs["metadata"]["name"].startswith("mend-job-extensions-")
+    # Helm writes the wrong command back with each change of the values, so each has a Job of its own.
+    other = _platform({"job-queue": SystemArgs(values={"global": {"clusterType": "other"}})})
+    names = [r.inputs["metadata"]["name"] for r in other.resources if r.type == "kubernetes:batch/v1:Job"]
+    assert names != [job.inputs["metadata"]["name"]]
     (container,) = job.inputs["spec"]["template"]["spec"]["containers"]
     assert container["image"] == KUBECTL
     assert '"value": "/usr/bin/kube-queue-controllers"' in container["args"][-1]
@@ -199,7 +226,7 @@ def test_manifests_are_those_of_the_version() -> None:
     recording = _platform({"training-operator": SystemArgs(version="1.9.3")}, "upstream")
     directory = named(recording, "platform-training-operator")
     assert directory.type == "kubernetes:kustomize/v2:Directory"
-    assert "/v1.9.3/" in directory.inputs["directory"]
+    assert "?ref=v1.9.3&" in directory.inputs["directory"]
 
 
 def test_a_namespace_is_open_to_the_platform_and_for_what_it_serves() -> None:
@@ -335,7 +362,10 @@ def test_every_system_of_the_catalog_can_be_installed_in_each_of_its_forms(flavo
     offered = [name for name, entry in catalog.systems().items() if flavor in entry]
     assert offered
     for name in offered:
-        plans = plan_systems({name: SystemArgs()}, flavor, region="cn-hangzhou")
+        needed = merged(*(at(path, "stated") for path in form_of(name, flavor).data.get("needs", ())))
+        if needed:
+            assert any("missing" in message for message in _problems({name: SystemArgs()}, flavor))
+        plans = plan_systems({name: SystemArgs(values=needed)}, flavor, region="cn-hangzhou")
         assert plans[-1].name == name
 
 
@@ -436,7 +466,7 @@ def test_what_the_catalog_sets_are_values_of_the_chart(form: Form) -> None:
         ({"image": "x"}, "values.image = 'x': must be a mapping"),
         (
             {"image": {"repositry": "x"}},
-            "values.image.repositry = 'x': not a value of the chart kuberay-operator; did you mean 'repository'?",
+            "values.image.repositry = '…': not a value of the chart kuberay-operator; did you mean 'repository'?",
         ),
     ],
 )
@@ -452,6 +482,11 @@ def test_values_are_typed(values: dict[str, Any], message: str) -> None:
         ({"env": [{"name": "X", "value": "LTAI5tExampleExample00"}]}, "values.env[0].value"),
         ({"accessKeySecret": "abc"}, "values.accessKeySecret"),
         ({"tls": {"key": "-----BEGIN RSA PRIVATE KEY-----"}}, "values.tls.key"),
+        ({"fernetKey": "a"}, "values.fernetKey"),
+        ({"hub": {"cookieSecret": "a"}}, "values.hub.cookieSecret"),
+        ({"data": {"metadataConnection": {"pass": "a"}}}, "values.data.metadataConnection.pass"),
+        ({"env": [{"name": "DB_PASSWORD", "value": "a"}]}, "values.env[0].value"),
+        ({"database": "postgresql://user:hunter2@db/x"}, "values.database"),
     ],
 )
 def test_secrets_are_refused_and_not_repeated(values: dict[str, Any], path: str) -> None:
@@ -462,7 +497,16 @@ def test_secrets_are_refused_and_not_repeated(values: dict[str, Any], path: str)
 
 @pytest.mark.parametrize(
     "values",
-    [{"existingSecret": "db"}, {"passwordSecretName": "db"}, {"password": ""}, {"token": None}, {"secretKey": 3}],
+    [
+        {"existingSecret": "db"},
+        {"passwordSecretName": "db"},
+        {"existingDatabaseSecret": {"name": "db", "passwordKey": "password"}},
+        {"env": [{"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}}]},
+        {"password": ""},
+        {"token": None},
+        {"secretKey": 3},
+        {"url": "https://example.com/a@b"},
+    ],
 )
 def test_names_of_secrets_are_no_secrets(values: dict[str, Any]) -> None:
     assert not list(secret_problems("values", values))

@@ -139,6 +139,18 @@ def test_what_scales_itself_says_so(kind: str, spec: dict[str, Any], elastic: bo
     assert not set(ELASTIC) & set(queued(_job(kind, spec=spec), ACK)["metadata"].get("annotations", {}))
 
 
+def test_koordinators_scheduler_takes_every_pod_of_its_queues() -> None:
+    pod = {"spec": {"containers": [{"name": "c"}]}}
+    made = queued(_job("Deployment", spec={"template": pod}), KOORD)
+    assert made["spec"]["template"]["spec"]["schedulerName"] == "koord-scheduler"
+    scheduled = queued(_job("ScheduledSparkApplication", spec={"template": {"driver": {}}}), KOORD)
+    assert scheduled["spec"]["template"]["driver"] == {"schedulerName": "koord-scheduler"}
+    assert "schedulerName" not in queued(_job("Deployment", spec={"template": pod}), ACK)["spec"]["template"]["spec"]
+    elsewhere = _job("Pod", spec=pod["spec"])
+    elsewhere["metadata"]["namespace"] = "elsewhere"
+    assert queued(elsewhere, KOORD) == elsewhere
+
+
 @pytest.mark.parametrize("found", [ACK, KUEUE, KOORD])
 @pytest.mark.parametrize(
     "manifest",
@@ -146,7 +158,7 @@ def test_what_scales_itself_says_so(kind: str, spec: dict[str, Any], elastic: bo
         # What another object made is queued with that.
         _job(ownerReferences=[{"kind": "RayJob", "name": "x"}]),
         # The applications that it makes have no queue of their own.
-        _job("ScheduledSparkApplication", spec={"template": {"driver": {}}}),
+        _job("ScheduledSparkApplication", spec={"template": {}}),
         _job("Deployment"),
         {"kind": "Job"},
         {"kind": "Job", "metadata": None},
@@ -184,6 +196,7 @@ V1 = [f"kubeflow.org/{kind}" for kind in ("pytorchjob", "tfjob", "xgboostjob")]
 FIELDS = {
     *("apiVersion", "kind", "health", "metrics", "webhook", "leaderElection", "controller", "clientConnection"),
     *("manageJobsWithoutQueueName", "managedJobsNamespaceSelector", "waitForPodsReady", "integrations", "fairSharing"),
+    "resources",
 }
 """What of config.kueue.x-k8s.io/v1beta2 is said; 0.19.2's configuration_types.go has all of these."""
 
