@@ -4,8 +4,9 @@ Ray (clusters, jobs, services), Spark applications, the Kubeflow training jobs, 
 are understood: Spark and Argo write their pods in fields of their own, the others hold a `template`.
 """
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -265,11 +266,18 @@ def embedded(manifest: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
     What only the workflow knows, such as its name, stands in them as Argo writes it; texts that are no YAML before that
     is filled in are passed over.
     """
+    for path, _, job in _created(manifest):
+        yield f"{path}.resource.manifest", job
+
+
+def _created(manifest: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Where a template of a workflow stands, its `resource`, and the manifest in that."""
     if manifest.get("kind") not in WORKFLOW_KINDS:
         return
     namespace = (manifest.get("metadata") or {}).get("namespace")
     for path, template in _workflow_templates(manifest):
-        text = (template.get("resource") or {}).get("manifest")
+        resource = template.get("resource") or {}
+        text = resource.get("manifest")
         try:
             job = yaml.safe_load(text) if isinstance(text, str) else None
         except yaml.YAMLError:
@@ -278,7 +286,18 @@ def embedded(manifest: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
             own: Any = job.get("metadata")
             inherited = {"namespace": namespace} if namespace else {}
             metadata: dict[str, Any] = {**inherited, **(own if isinstance(own, dict) else {})}
-            yield f"{path}.resource.manifest", {**job, "metadata": metadata}
+            yield path, resource, {**job, "metadata": metadata}
+
+
+def with_embedded(manifest: Mapping[str, Any], change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """A manifest that a function changed, and in a workflow those that it creates, too, where that changes them."""
+    copy = change(manifest)
+    for _, resource, job in _created(copy):
+        changed = change(job)
+        if changed != job:
+            # As JSON, which is YAML without line breaks of its own.
+            resource["manifest"] = json.dumps(changed, ensure_ascii=False)
+    return copy
 
 
 def _templates(node: Any, path: str) -> Iterator[PodTemplate]:

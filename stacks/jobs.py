@@ -19,7 +19,15 @@ import yaml
 from components.inputs import InvalidInput, Problem, one_of
 from components.job_classes import JobClassPlan, plan_job_classes
 from components.job_classes.planning import CLASS_LABEL
-from components.manifests import PodTemplate, UnreadableQuantity, UnreadableTemplate, embedded, placed, pod_templates
+from components.manifests import (
+    PodTemplate,
+    UnreadableQuantity,
+    UnreadableTemplate,
+    embedded,
+    placed,
+    pod_templates,
+    with_embedded,
+)
 from components.node_pools import plan_node_pool
 from components.queues import QueuePlan, gang, gang_problems, queued
 from components.tenancy import TenantPlan
@@ -73,11 +81,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"  {problem}\n    {file}", file=sys.stderr)
         return 2
     placements = {name: plan.placement for name, plan in job_class_plans(environment).items()}
-    output = [
-        queued(placed(manifest, placements, CLASS_LABEL), queues)
-        for manifests in jobs.values()
-        for manifest in manifests
-    ]
+
+    def complete(manifest: Mapping[str, Any]) -> dict[str, Any]:
+        return queued(placed(manifest, placements, CLASS_LABEL), queues)
+
+    output = [with_embedded(manifest, complete) for manifests in jobs.values() for manifest in manifests]
     print(yaml.dump_all(output, Dumper=_Dumper, sort_keys=False, allow_unicode=True), end="")
     return 0
 
@@ -182,22 +190,7 @@ def queue_problems(
 ) -> Iterator[Problem]:
     """What keeps jobs from ever leaving their queue, or from starting together; paths start with kind and name."""
     classes = job_class_plans(environment)
-    placements = {name: plan.placement for name, plan in classes.items()}
     words = {*gang(queues).labels, *gang(queues).annotations}
-    for manifest in manifests:
-        for where, job in embedded(manifest):
-            path = f"{manifest['kind']}/{(manifest.get('metadata') or {}).get('name', '')} {where}"
-            if placed(job, placements, CLASS_LABEL) != job:
-                message = "names a job class without its placement; write here what one of the charts renders"
-                yield Problem(path, None, message)
-            wanted = queued(job, queues)
-            if wanted != job:
-                names = ("labels", "annotations")
-                said = {key: (wanted.get("metadata") or {}).get(key) for key in names} | {
-                    "suspend": (wanted.get("spec") or {}).get("suspend")
-                }
-                what = {key: value for key, value in said.items() if value}
-                yield Problem(path, None, f"would pass its queue by; the {job['kind']} must say {what}")
     for path, manifest in _with_embedded(manifests):
         yield from (problem.under(path) for problem in gang_problems(manifest, queues))
         for template in pod_templates(manifest):

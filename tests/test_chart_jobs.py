@@ -87,7 +87,7 @@ def test_a_job_is_placed_and_queued_once(helm: Charts) -> None:
     assert job["metadata"]["labels"]["tenant"] == "data"
     plans = job_class_plans(load_environment("prod", read_stack_config("prod")))
     templates = pod_templates(job)
-    assert [template.labels[CLASS_LABEL] for template in templates] == ["ray-head", "ray-worker"]
+    assert [template.labels[CLASS_LABEL] for template in templates] == ["ray-head", "ray-head", "ray-worker"]
     for template in templates:
         placement = plans[template.labels[CLASS_LABEL]].placement
         # The chart has written it, and placing does not write it again.
@@ -301,16 +301,17 @@ def test_what_a_workflow_makes_is_queued(helm: Charts) -> None:
     manifests = helm.placed(_flow(_job()), "workflow", "training")
     assert [manifest["kind"] for manifest in manifests] == ["WorkflowTemplate", "Workflow"]
     step = manifests[0]["spec"]["templates"][1]
-    assert yaml.safe_load(step["resource"]["manifest"]) == _job()
+    made = yaml.safe_load(step["resource"]["manifest"])
+    assert made["spec"]["suspend"] is True
+    (template,) = pod_templates(made)
+    plan = job_class_plans(load_environment("prod", read_stack_config("prod")))[template.labels[CLASS_LABEL]]
+    assert template.spec["affinity"] == plan.placement["affinity"]
+    assert template.spec["priorityClassName"] == plan.placement["priorityClassName"]
 
 
 @pytest.mark.parametrize(
     ("job", "expected"),
     [
-        (
-            _job(suspend=False),
-            f"{EMBEDDED} = None: would pass its queue by; the Job must say {{'suspend': True}}",
-        ),
         (
             _job(64),
             f"{EMBEDDED} Job spec.template.resources = '64 vCPU, 4 GiB': fits nowhere with strategy reliable. data: ",
@@ -325,7 +326,7 @@ def test_what_a_workflow_makes_is_queued(helm: Charts) -> None:
             f"{EMBEDDED} Job spec.template.namespace = 'ray': not one of the class's: training",
         ),
     ],
-    ids=["queue", "size", "tenant", "namespace"],
+    ids=["size", "tenant", "namespace"],
 )
 def test_what_a_workflow_makes_is_checked(helm: Charts, job: dict[str, Any], expected: str) -> None:
     problems = helm.problems(_flow(job), "workflow", "training")
@@ -360,7 +361,8 @@ def test_manifests_by_themselves(
     out, err = capsys.readouterr()
     if expected is None:
         assert (code, err) == (0, "")
-        assert yaml.safe_load(out) == text
+        (template,) = yaml.safe_load(out)["spec"]["templates"]
+        assert yaml.safe_load(template["resource"]["manifest"])["metadata"] == {"name": "{{workflow.name}}-train"}
     else:
         assert (code, err) == (2, f"{path}: {expected}\n")
 
