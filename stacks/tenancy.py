@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from components import catalog
 from components.inputs import InvalidInput, Problem, parse_cidr
 from components.job_classes import plan_job_classes, priority_of
+from components.job_classes.planning import PRIORITIES
 from components.network import NetworkPlan, plan_network
 from components.node_pools import NodePoolPlan
 from components.platform.planning import closure, form_of
@@ -167,9 +168,32 @@ def tenancy_notes(environment: Environment) -> list[str]:
             "On nodes Terway enforces the network policies. For serverless pods that takes the add-on Poseidon, which "
             "this program does not install: without it, they reach and are reached as if there were no policies."
         )
+    notes += _priority_notes(environment)
     if environment.flavor == "upstream":
         notes.append("Network policies hold where the cluster's network enforces them; kind's default does not.")
     return notes
+
+
+def _priority_notes(environment: Environment) -> Iterator[str]:
+    """Tenants whose workers go before another's on the nodes and after them in OSS: they would wait for data."""
+    ranks: dict[str, tuple[int, int]] = {}
+    for name, tenant in environment.tenants.items():
+        spaces = tenant.namespaces_of(name)
+        workers = [
+            PRIORITIES[priority_of(args)]
+            for args in environment.job_classes.values()
+            if args.role == "worker" and spaces.keys() & {*args.namespaces}
+        ]
+        traffic = environment.throttling.classes.get(tenant.throttling.traffic_class) if tenant.throttling else None
+        if workers and traffic is not None:
+            ranks[name] = (max(workers), traffic.priority)
+    for one, (jobs, bandwidth) in ranks.items():
+        behind = [other for other, (others, theirs) in ranks.items() if jobs > others and bandwidth < theirs]
+        if behind:
+            yield (
+                f"Jobs of {one} go before those of {', '.join(behind)} on the nodes, and after them in OSS (traffic "
+                "classes), so they may hold nodes and wait for data."
+            )
 
 
 def _volume_problems(environment: Environment) -> Iterator[Problem]:
