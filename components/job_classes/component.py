@@ -8,7 +8,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from ..inputs import require_valid
-from ..kubectl import kubectl_job
+from ..kubectl import kubectl_identity, kubectl_job
 from .args import JobClassArgs, SchedulingArgs
 from .planning import PRIORITIES, Compute, JobClassPlan, order_problems, plan_job_classes
 
@@ -117,33 +117,14 @@ class JobClasses(pulumi.ComponentResource):
 
     def _switch_identity(self, resource_name: str, namespace: str, plans: Mapping[str, JobClassPlan]) -> None:
         names = [name for name, plan in plans.items() if plan.off_peak_policy and namespace in plan.args.namespaces]
-        metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {
-            "name": SWITCH,
-            "namespace": namespace,
-            "labels": PULUMI_LABELS,
+        rule: kubernetes.rbac.v1.PolicyRuleArgsDict = {
+            "api_groups": ["scheduling.alibabacloud.com"],
+            "resources": ["resourcepolicies"],
+            "resource_names": names,
+            "verbs": ["get", "patch"],
         }
-        kubernetes.core.v1.ServiceAccount(
-            f"{resource_name}-{namespace}-switch", metadata=metadata, opts=self._options(namespace)
-        )
-        kubernetes.rbac.v1.Role(
-            f"{resource_name}-{namespace}-switch",
-            metadata=metadata,
-            rules=[
-                {
-                    "api_groups": ["scheduling.alibabacloud.com"],
-                    "resources": ["resourcepolicies"],
-                    "resource_names": names,
-                    "verbs": ["get", "patch"],
-                }
-            ],
-            opts=self._options(namespace),
-        )
-        kubernetes.rbac.v1.RoleBinding(
-            f"{resource_name}-{namespace}-switch",
-            metadata=metadata,
-            role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": SWITCH},
-            subjects=[{"kind": "ServiceAccount", "name": SWITCH, "namespace": namespace}],
-            opts=self._options(namespace),
+        kubectl_identity(
+            f"{resource_name}-{namespace}-switch", SWITCH, namespace, rule, PULUMI_LABELS, self._options(namespace)
         )
 
 

@@ -9,7 +9,7 @@ import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 
 from ..inputs import Problem, require_valid
-from ..kubectl import kubectl_job
+from ..kubectl import kubectl_identity, kubectl_job
 from .planning import SHARED_NAMESPACE, SystemPlan
 
 MANAGED = {"app.kubernetes.io/managed-by": "pulumi"}
@@ -148,32 +148,14 @@ class Platform(pulumi.ComponentResource):
     def _mend(self, system: SystemPlan, patch: Mapping[str, str], kubectl_image: str, release: pulumi.Resource) -> None:
         """A Job that replaces one value of a Deployment after each release."""
         name = f"mend-{patch['deployment']}"
-        metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {
-            "name": name,
-            "namespace": system.namespace,
-            "labels": MANAGED,
+        rule: kubernetes.rbac.v1.PolicyRuleArgsDict = {
+            "api_groups": ["apps"],
+            "resources": ["deployments"],
+            "resource_names": [patch["deployment"]],
+            "verbs": ["get", "patch"],
         }
-        options = self._options([release])
-        account = kubernetes.core.v1.ServiceAccount(f"{self._name}-{name}", metadata=metadata, opts=options)
-        kubernetes.rbac.v1.Role(
-            f"{self._name}-{name}",
-            metadata=metadata,
-            rules=[
-                {
-                    "api_groups": ["apps"],
-                    "resources": ["deployments"],
-                    "resource_names": [patch["deployment"]],
-                    "verbs": ["get", "patch"],
-                }
-            ],
-            opts=options,
-        )
-        binding = kubernetes.rbac.v1.RoleBinding(
-            f"{self._name}-{name}",
-            metadata=metadata,
-            role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-            subjects=[{"kind": "ServiceAccount", "name": name, "namespace": system.namespace}],
-            opts=options,
+        identity = kubectl_identity(
+            f"{self._name}-{name}", name, system.namespace, rule, MANAGED, self._options([release])
         )
         # Helm undoes the change in each release, so each release has a Job of its own.
         release_of = json.dumps([system.version, system.values], sort_keys=True)
@@ -182,11 +164,11 @@ class Platform(pulumi.ComponentResource):
         command = ["patch", "deployment", patch["deployment"], "--type=json", f"--patch={json.dumps(change)}"]
         kubernetes.batch.v1.Job(
             f"{self._name}-{name}",
-            metadata={**metadata, "name": f"{name}-{digest[:10]}"},
+            metadata={"name": f"{name}-{digest[:10]}", "namespace": system.namespace, "labels": MANAGED},
             spec=kubectl_job(kubectl_image, name, command),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[release, account, binding],
+                depends_on=[release, *identity],
                 deleted_with=self._deleted_with,
                 # The template of a Job cannot be changed.
                 replace_on_changes=["spec"],

@@ -42,8 +42,8 @@ class SystemPlan:
     which the chart then makes itself; needed_by: systems for which it comes along, where nobody asked for it;
     definitions: the custom resource definitions that it owns; replicas: of its controllers, 0 for add-ons; budgets:
     labels of each controller's pods that need a disruption budget beside the chart, none where the chart makes it or
-    there is one pod; patches: what a version gets wrong, as one value of a Deployment: `deployment`, `path`, `from`,
-    `to`; log_project_key: key of the configuration that takes the log project, "" where none is known; unconfirmed:
+    there is one pod; patches: what a version gets wrong, as one value of a Deployment: `deployment`, `path`, `to`;
+    log_project_key: key of the configuration that takes the log project, "" where none is known; unconfirmed:
     what no source confirms of this form, "" for nothing.
     """
 
