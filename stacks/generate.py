@@ -343,7 +343,8 @@ def systems_page() -> str:
         own = {flavor: form for flavor, form in forms.items() if known[name][flavor] != "upstream"}
         for flavor, form in own.items():
             notes += [
-                f"- `{name}` {FLAVORS[flavor]}, `{path}`: {why}." for path, why in form.data.get("why", {}).items()
+                f"- `{name}` {FLAVORS[flavor]}, `{path}`: {why.rstrip('.')}."
+                for path, why in form.data.get("why", {}).items()
             ]
             if "unconfirmed" in form.data:
                 notes.append(f"- `{name}` {FLAVORS[flavor]}: UNCONFIRMED is {form.data['unconfirmed']}.")

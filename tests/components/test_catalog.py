@@ -54,7 +54,9 @@ def test_prices_are_of_known_instance_types() -> None:
 
 
 def test_versions_of_systems_stand_in_the_catalog_only() -> None:
-    versions = {form["version"] for entry in catalog.systems().values() for form in [entry.get("upstream", {})] if form}
+    forms = [form for entry in catalog.systems().values() for form in entry.values() if isinstance(form, dict)]
+    versions = {release["version"] for form in forms for release in form.get("releases", ())}
+    assert len(versions) > len(forms) / 2
     versions.add(catalog.kubernetes_versions().default)
     code = [path for folder in ("components", "policies", "stacks") for path in (ROOT / folder).rglob("*.py")]
     found = {
