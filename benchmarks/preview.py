@@ -95,7 +95,7 @@ def _production_resources() -> list[tuple[str, str, str, dict[str, object]]]:
         group, _, version = module.partition("/")
         path = f"pulumi_alicloud.{group}"
         if package == "kubernetes":
-            own = "." not in group or group.endswith("k8s.io")
+            own = "." not in group or (group.endswith(".k8s.io") and not group.endswith(".sigs.k8s.io"))
             path = (
                 f"pulumi_kubernetes.{group.partition('.')[0]}.{version}" if own else "pulumi_kubernetes.apiextensions"
             )
