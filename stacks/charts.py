@@ -11,6 +11,7 @@ from components.inputs import one_of
 from components.job_templates.common import PlatformValues
 
 from .loading import DIRECTORY
+from .values import dumped
 
 CHARTS = DIRECTORY.parent / "charts"
 
@@ -51,10 +52,9 @@ def rendered(chart: str, namespace: str, platform: PlatformValues, file: Path) -
     except ImportError:
         message = "the package helm-python-sdk is missing, which renders charts: make job installs it"
         raise UnreadableChart(message) from None
-    known = platform.model_dump(by_alias=True, exclude_defaults=True, mode="json")
     try:
         with helm_python.Chart.load_archive(archive(chart)) as loaded:
-            texts = loaded.render(values={**values, "platform": known}, name=file.stem, namespace=namespace)
+            texts = loaded.render(values={**values, "platform": dumped(platform)}, name=file.stem, namespace=namespace)
     except helm_python.HelmError as error:
         raise UnreadableChart(f"{file}: the chart {chart} refuses these values:\n{error}".rstrip()) from None
     return [

@@ -405,9 +405,14 @@ def compute(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Comp
     )
 
 
+def pool_plans(environment: Environment) -> Mapping[str, NodePoolPlan]:
+    """The plans of the node pools of a valid environment."""
+    return {name: plan_node_pool(args, name) for name, args in environment.node_pools.items()}
+
+
 def whole_compute(environment: Environment) -> Compute:
     """What the job classes of a valid environment are placed on."""
-    return compute(environment, {name: plan_node_pool(args, name) for name, args in environment.node_pools.items()})
+    return compute(environment, pool_plans(environment))
 
 
 def job_class_plans(environment: Environment) -> Mapping[str, JobClassPlan]:

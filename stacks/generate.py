@@ -370,8 +370,7 @@ def systems_page() -> str:
 
 def _form(form: Form) -> str:
     versions = ", ".join(release["version"] for release in reversed(form.releases))
-    window = {**form.data.get("kubernetes", {}), **form.release(None).get("kubernetes", {})}
-    parts = [f"{form.channel} `{form.package}`", versions, window_text(window)]
+    parts = [f"{form.channel} `{form.package}`", versions, window_text(form.window())]
     return "; ".join(part for part in parts if part)
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 
 from components.inputs import InvalidInput, Problem
-from components.node_pools import NodePoolPlan, plan_node_pool
+from components.node_pools import NodePoolPlan
 from components.queues import QueuePlan, ResourceFlavor, plan_queues
 from components.queues.planning import RESOURCES
 from components.tenancy.promises import Available
 
-from .environment import Environment
+from .environment import Environment, pool_plans
 from .tenancy import available
 
 SYSTEMS = {"kueue": ("job-queue",), "elastic-quota-tree": ("job-queue",), "koordinator": ("koord-queue",)}
@@ -17,8 +17,7 @@ SYSTEMS = {"kueue": ("job-queue",), "elastic-quota-tree": ("job-queue",), "koord
 
 def queue_plan(environment: Environment, stack: str) -> QueuePlan:
     """The tree of a valid environment."""
-    pools = {name: plan_node_pool(args, name) for name, args in environment.node_pools.items()}
-    return _plan(environment, stack, pools)
+    return _plan(environment, stack, pool_plans(environment))
 
 
 def _plan(environment: Environment, stack: str, pools: Mapping[str, NodePoolPlan]) -> QueuePlan:

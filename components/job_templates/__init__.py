@@ -4,28 +4,26 @@
 classes; `platform` is what `python -m stacks.values` prints for a namespace.
 """
 
-import importlib
-from pathlib import Path
-
 from .common import JobValues, PlatformValues
+from .inference import InferenceServiceValues
+from .notebook import NotebookValues
+from .ray import RayClusterValues, RayJobValues, RayServiceValues
+from .spark import SparkJobValues
+from .training import TrainingJobValues
+from .workflow import WorkflowValues
+from .zeppelin import ZeppelinValues
 
 __all__ = ["CHARTS", "JobValues", "PlatformValues"]
 
-_MODELS = {
-    "inference-service": ("inference", "InferenceServiceValues"),
-    "notebook": ("notebook", "NotebookValues"),
-    "ray-cluster": ("ray", "RayClusterValues"),
-    "ray-job": ("ray", "RayJobValues"),
-    "ray-service": ("ray", "RayServiceValues"),
-    "spark-job": ("spark", "SparkJobValues"),
-    "training-job": ("training", "TrainingJobValues"),
-    "workflow": ("workflow", "WorkflowValues"),
-    "zeppelin": ("zeppelin", "ZeppelinValues"),
-}
-
 CHARTS: dict[str, type[JobValues]] = {
-    name: getattr(importlib.import_module(f".{module}", __name__), model)
-    for name, (module, model) in _MODELS.items()
-    if (Path(__file__).parent / f"{module}.py").exists()
+    "inference-service": InferenceServiceValues,
+    "notebook": NotebookValues,
+    "ray-cluster": RayClusterValues,
+    "ray-job": RayJobValues,
+    "ray-service": RayServiceValues,
+    "spark-job": SparkJobValues,
+    "training-job": TrainingJobValues,
+    "workflow": WorkflowValues,
+    "zeppelin": ZeppelinValues,
 }
 """The values of each chart, by its name."""

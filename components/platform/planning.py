@@ -133,7 +133,6 @@ class Form:
     requires: Sequence[str]
     conflicts: Sequence[str]
     definitions: Sequence[str]
-    runs: Sequence[str]
     data: Mapping[str, Any]
 
     @property
@@ -145,6 +144,10 @@ class Form:
         """What the catalog knows of a version, and of the newest where it does not know it."""
         known = [release for release in self.releases if release["version"] == version]
         return known[0] if known else self.releases[-1] if self.releases else {}
+
+    def window(self, version: str | None = None) -> Mapping[str, str]:
+        """The `minimum` and `maximum` Kubernetes that a version takes, as far as known; None: the newest."""
+        return {**self.data.get("kubernetes", {}), **self.release(version).get("kubernetes", {})}
 
 
 @functools.cache
@@ -163,7 +166,6 @@ def form_of(name: str, flavor: Flavor) -> Form:
         requires=data.get("requires", entry.get("requires", ())),
         conflicts=data.get("conflicts", entry.get("conflicts", ())),
         definitions=data.get("definitions", entry.get("definitions", ())),
-        runs=entry.get("runs", ()),
         data={**({"kubernetes": entry["kubernetes"]} if "kubernetes" in entry else {}), **data},
     )
 
@@ -222,7 +224,7 @@ def _problems(
     for other in form.conflicts:
         if other in wanted and (name < other or name not in form_of(other, flavor).conflicts):
             yield Problem(name, None, f"cannot run beside {other}; switch one of them off")
-    window = {**form.data.get("kubernetes", {}), **form.release(args.version).get("kubernetes", {})}
+    window = form.window(args.version)
     minor = minor_version(version) if version else None
     lowest, highest = (minor_version(window.get(bound, "")) for bound in ("minimum", "maximum"))
     if minor and lowest and minor < lowest and not args.untested:
@@ -299,7 +301,6 @@ def _plan(
             **shared,
         )
     replicas = (args.replicas or operators.replicas) if data.get("replicas") else 1
-    many = replicas > 1
     values = chart_values(
         data,
         version=version or "",
@@ -310,7 +311,7 @@ def _plan(
         node_selector=placement.node_selector,
         tolerations=placement.tolerations,
     )
-    own_budget = many and not data.get("disruptionBudget")
+    own_budget = replicas > 1 and not data.get("disruptionBudget")
     return SystemPlan(
         repository=_repository(form, version, operators, region),
         namespace=data["namespace"],

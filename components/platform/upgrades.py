@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from .args import Flavor, SystemArgs
 from .planning import Form, SystemPlan, form_of, window_text
@@ -43,18 +42,18 @@ def upgrades(plans: Sequence[SystemPlan], systems: Mapping[str, SystemArgs], fla
 def _upgrade(plan: SystemPlan, form: Form, versions: Sequence[str], args: SystemArgs) -> Upgrade:
     known = plan.version in versions
     later = form.releases[versions.index(plan.version) + 1 :] if known and plan.version else form.releases[-1:]
-    newest: Mapping[str, Any] = form.releases[-1]
-    before, after = ({*_definitions(form, version)} for version in (plan.version, newest["version"]))
+    newest: str = form.releases[-1]["version"]
+    before, after = ({*_definitions(form, version)} for version in (plan.version, newest))
     return Upgrade(
         name=plan.name,
         current=plan.version or "",
-        newest=newest["version"],
+        newest=newest,
         known=known,
         changes={release["version"]: release.get("changes", "") for release in later},
         definitions_added=sorted(after - before),
         definitions_removed=sorted(before - after),
         values=[str(problem) for problem in value_problems(form.package, args.values)],
-        kubernetes=window_text(newest.get("kubernetes", {})),
+        kubernetes=window_text(form.window()),
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..job_classes.planning import PRIORITIES
+from ..tenancy.planning import NAME_LABEL
 from .planning import QueueNode, QueuePlan
 
 Manifest = Mapping[str, Any]
@@ -138,7 +139,7 @@ def kueue(plan: QueuePlan, gpu_flavors: Mapping[str, ResourceFlavor]) -> Iterato
                 "namespaceSelector": {
                     "matchExpressions": [
                         {
-                            "key": "kubernetes.io/metadata.name",
+                            "key": NAME_LABEL,
                             "operator": "In",
                             "values": sorted(node.namespaces),
                         }

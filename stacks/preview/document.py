@@ -21,7 +21,6 @@ from components.cost import Usage, estimate
 from components.inputs import Args
 from components.job_classes import Rung
 from components.network import plan_network
-from components.node_pools import NodePoolPlan, plan_node_pool
 from components.platform import SystemPlan
 from components.queues import QueuePlan, markers
 from components.queues.planning import queue_notes, settings_of
@@ -32,7 +31,7 @@ from components.throttling.planning import GuaranteeRow, not_protected, plan_thr
 from components.throttling.wire import UNLIMITED
 
 from ..addresses import AddressNeed, address_needs
-from ..environment import Environment, job_class_plans, roles
+from ..environment import Environment, job_class_plans, pool_plans, roles
 from ..policy_config import policy_config, usage_by_resource
 from ..queues import queue_plan
 from ..systems import systems_of
@@ -391,6 +390,7 @@ def build(
 ) -> Document:
     """Put a document together. unknown_outputs: list each resource's unknown outputs, which loads every SDK module."""
     resources = declared(recording)
+    systems = systems_of(environment)
     return Document(
         environment=recording.stack,
         project=recording.project,
@@ -419,9 +419,9 @@ def build(
         job_classes=_job_classes(environment),
         throttling=_throttling(environment, recording.stack),
         tenancy=tenancy(environment, recording),
-        systems=[_system(system) for system in systems_of(environment)],
+        systems=[_system(system) for system in systems],
         queues=_queues(queue_plan(environment, recording.stack)) if environment.in_cluster else None,
-        unconfirmed={system.name: system.unconfirmed for system in systems_of(environment) if system.unconfirmed},
+        unconfirmed={system.name: system.unconfirmed for system in systems if system.unconfirmed},
         cost=_cost(environment, recording.stack, resources),
     )
 
@@ -482,8 +482,7 @@ def _capacity(environment: Environment, resources: Sequence[Resource]) -> Docume
     needs: Sequence[AddressNeed] = ()
     if network is not None:
         plan = plan_network(network, environment.region)
-        node_pools = {name: plan_node_pool(args, name) for name, args in environment.node_pools.items()}
-        needs = address_needs(environment, node_pools, plan)
+        needs = address_needs(environment, pool_plans(environment), plan)
         addresses = [
             DocumentAddresses(
                 role=need.role,
@@ -523,10 +522,6 @@ def _capacity(environment: Environment, resources: Sequence[Resource]) -> Docume
         address_needs=[DocumentAddressNeed(**asdict(need)) for need in needs],
         unknown_instance_types=total.unknown,
     )
-
-
-def _pools(environment: Environment) -> dict[str, NodePoolPlan]:
-    return {name: plan_node_pool(args, name) for name, args in environment.node_pools.items()}
 
 
 def _job_classes(environment: Environment) -> list[DocumentJobClass]:
@@ -578,7 +573,7 @@ def tenancy(environment: Environment, recording: Recording) -> DocumentTenancy |
     if not environment.tenants:
         return None
     stack = recording.stack
-    around, pools = surroundings(environment, stack), _pools(environment)
+    around, pools = surroundings(environment, stack), pool_plans(environment)
     plans = tenant_plans(environment, around)
     network = network_of(environment)
     pod_networks = [vswitch.cidr for vswitch in network.of("pods")] if network else [IPv4Network("0.0.0.0/0")]
