@@ -37,6 +37,10 @@ pool: $(VENV)/runtime ## Compare an environment's throttling with the real OSS r
 values: $(VENV)/runtime ## Print what the charts need to know of a namespace: make -s values ENV=prod NAMESPACE=ray
 	@$(BIN)/python -m stacks.values $(ENV) $(NAMESPACE)
 
+# ARGS as `--size-gib 1000 --readers 8 --pod-gbps 2`; CHART=file.svg also draws it.
+size: $(VENV)/runtime $(if $(CHART),$(VENV)/plots) ## Size a cache without an environment: make size ARGS="--size-gib 1000 --pod-gbps 2"
+	@$(BIN)/python -m stacks.size $(ARGS) $(CHART:%=--chart %)
+
 upgrades: $(VENV)/runtime ## Show systems with a newer version in the catalog, and what it changes: make upgrades ENV=prod
 	@$(BIN)/python -m stacks.upgrades $(ENV)
 
@@ -77,6 +81,7 @@ prices: $(VENV)/test ## Refresh the price book with your credentials: make price
 lock: $(VENV)/check ## Resolve the dependencies anew into requirements/
 	@$(RESOLVE) --extra stacks --output-file requirements/runtime.txt pyproject.toml
 	@$(RESOLVE) --extra charts --constraint requirements/runtime.txt --output-file requirements/charts.txt pyproject.toml
+	@$(RESOLVE) --extra plots --constraint requirements/runtime.txt --output-file requirements/plots.txt pyproject.toml
 	@$(RESOLVE) --group test --constraint requirements/runtime.txt --output-file requirements/test.txt pyproject.toml
 	@$(RESOLVE) --group check --constraint requirements/runtime.txt --output-file requirements/check.txt pyproject.toml
 
@@ -100,9 +105,15 @@ $(VENV)/charts: requirements/charts.txt $(VENV)/runtime
 	@$(LOCKED) -r requirements/charts.txt
 	@touch $@
 
-$(VENV)/test: requirements/test.txt $(VENV)/runtime
+$(VENV)/plots: requirements/plots.txt $(VENV)/runtime
+	@echo "Installing Matplotlib (once)" >&2
+	@$(LOCKED) -r requirements/plots.txt
+	@touch $@
+
+$(VENV)/test: requirements/test.txt requirements/models.txt $(VENV)/runtime
 	@echo "Installing the test dependencies (once)" >&2
 	@$(LOCKED) -r requirements/test.txt
+	@$(LOCKED) --no-deps -r requirements/models.txt
 	@touch $@
 
 $(VENV)/check: requirements/check.txt | $(VENV)/bin/python

@@ -5,13 +5,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Literal
 
 import pulumi
-import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 from pydantic import Field
 
 from .file_systems import FileSystemArgs, Mount
-from .identity import ROLE_NAME, document, key_statement, object_statements, trust_policy
+from .identity import ROLE_NAME, document, key_statement, object_statements
 from .inputs import Args, Problem, one_of, require_valid
+from .pod_identity import pod_role
 
 OSS_DRIVER = "ossplugin.csi.alibabacloud.com"
 NAS_DRIVER = "nasplugin.csi.alibabacloud.com"
@@ -313,15 +313,21 @@ class Volumes(pulumi.ComponentResource):
                 if args.role_name is not None:
                     roles[volume] = pulumi.Output.from_input(args.role_name)
                 else:
-                    role, attachment = self._role(
+                    role, attachment = pod_role(
                         f"{resource_name}-{volume}",
-                        args,
                         f"{name}-{volume}",
-                        bucket=bucket,
+                        description="Mounts a part of a bucket in the cluster",
+                        subject=OSS_SUBJECT,
+                        policy_description="Part of a bucket",
+                        policy_document=pulumi.Output.all(bucket, kms_key_id).apply(
+                            lambda known, args=args: access_policy(
+                                known[0], args.prefix, write=not args.read_only, kms_key_id=known[1]
+                            )
+                        ),
                         provider_arn=rrsa_provider_arn or "",
                         issuer_url=rrsa_issuer_url or "",
-                        kms_key_id=kms_key_id,
                         tags=tags,
+                        opts=pulumi.ResourceOptions(parent=self),
                     )
                     roles[volume], ids[volume], after = role.role_name, role.role_id, [attachment]
                 attributes = bucket_attributes(args, region)
@@ -358,48 +364,6 @@ class Volumes(pulumi.ComponentResource):
         if mount.family == "cpfs":
             source |= {"mountProtocol": "cpfs-nfs", "volumeAs": "subpath"}
         return source, args.mount_options or (CPFS_OPTIONS if mount.family == "cpfs" else NFS_OPTIONS)
-
-    def _role(
-        self,
-        resource_name: str,
-        args: VolumeArgs,
-        name: str,
-        *,
-        bucket: pulumi.Input[str],
-        provider_arn: pulumi.Input[str],
-        issuer_url: pulumi.Input[str],
-        kms_key_id: pulumi.Input[str] | None,
-        tags: Mapping[str, str] | None,
-    ) -> tuple[alicloud.ram.Role, pulumi.Resource]:
-        child = pulumi.ResourceOptions(parent=self)
-        role = alicloud.ram.Role(
-            f"{resource_name}-role",
-            role_name=name,
-            description="Mounts a part of a bucket in the cluster",
-            assume_role_policy_document=pulumi.Output.all(provider_arn, issuer_url).apply(
-                lambda known: trust_policy(known[0], known[1], OSS_SUBJECT)
-            ),
-            tags=tags,
-            opts=child,
-        )
-        policy = alicloud.ram.Policy(
-            f"{resource_name}-policy",
-            policy_name=name,
-            description="Part of a bucket",
-            policy_document=pulumi.Output.all(bucket, kms_key_id).apply(
-                lambda known: access_policy(known[0], args.prefix, write=not args.read_only, kms_key_id=known[1])
-            ),
-            rotate_strategy="DeleteOldestNonDefaultVersionWhenLimitExceeded",
-            opts=child,
-        )
-        attachment = alicloud.ram.RolePolicyAttachment(
-            f"{resource_name}-role-policy",
-            role_name=role.role_name,
-            policy_name=policy.policy_name,
-            policy_type="Custom",
-            opts=child,
-        )
-        return role, attachment
 
     def _claim(
         self,

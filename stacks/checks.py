@@ -23,6 +23,7 @@ from components.volumes import role_name_problems, volumes_problems
 from policies.rules import RULES
 
 from .addresses import AddressNeed, address_needs, single_zone_needs
+from .datasets import dataset_problems
 from .environment import (
     ACCESS_LOGS,
     OWN_TAGS,
@@ -76,6 +77,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     problems += [*job_kind_problems(environment), *mending_problems(environment)]
     if environment.flavor == "upstream":
         problems += [*_upstream_problems(environment), *group_problems(environment)]
+        problems += [*dataset_problems(environment, stack, {})]
         return [*problems, *_tenancy(environment, stack, {})]
     pools: dict[str, NodePoolPlan] = {}
     for name, args in environment.node_pools.items():
@@ -92,6 +94,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     problems += _address_problems(environment, pools)
     problems += _quota_problems(environment, pools)
     problems += _storage_problems(environment, stack)
+    problems += dataset_problems(environment, stack, pools)
     problems += _tenancy(environment, stack, pools)
     return problems
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue
 
 from components.alarms import NotificationArgs, StorageAlarmArgs
+from components.cache import CachingArgs, DatasetArgs
 from components.cluster import ClusterArgs
 from components.colocation import ColocationArgs
 from components.encryption import EncryptionKeyArgs
@@ -257,6 +258,12 @@ class Environment(Args):
     storage_classes: Mapping[Name, NasStorageClassArgs] = {}
     """Storage classes of NAS by name: a directory for each claim."""
 
+    datasets: Mapping[Name, DatasetArgs] = {}
+    """Data that jobs read through caches, by name: claims of that name in their namespaces."""
+
+    caching: CachingArgs = CachingArgs()
+    """What all datasets share."""
+
     registry: RegistryArgs | None = None
     """The image registry. None: no registry."""
 
@@ -370,17 +377,20 @@ def _brought(environment: Environment, tenants: Mapping[str, TenantArgs]) -> dic
     if own:
         update["buckets"] = {**own, **environment.buckets}
     if any(tenant.throttling for tenant in tenants.values()):
-        update["throttling"] = _with_requesters(environment.throttling, tenants)
+        update["throttling"] = _with_requesters(environment.throttling, tenants, environment.datasets)
     return update
 
 
-def _with_requesters(throttling: ThrottlingArgs, tenants: Mapping[str, TenantArgs]) -> ThrottlingArgs:
-    """Throttling with the RAM roles of tenants as requesters of the classes that they name."""
+def _with_requesters(
+    throttling: ThrottlingArgs, tenants: Mapping[str, TenantArgs], datasets: Mapping[str, DatasetArgs]
+) -> ThrottlingArgs:
+    """Throttling with the RAM roles of tenants, and of their datasets, as requesters of the classes that they name."""
     requesters, classes = dict(throttling.requesters), dict(throttling.classes)
     for name, tenant in sorted(tenants.items()):
         if tenant.throttling is None or tenant.throttling.traffic_class not in classes:
             continue
-        names = tenant_roles(name, tenant)
+        own = {dataset: args for dataset, args in datasets.items() if args.tenant == name}
+        names = [*tenant_roles(name, tenant), *dataset_roles(own)]
         requesters |= {role: RequesterArgs(role=role) for role in names}
         before = classes[tenant.throttling.traffic_class]
         joined = before.model_copy(update={"requesters": [*before.requesters, *names]})
@@ -421,11 +431,20 @@ def job_class_plans(environment: Environment) -> Mapping[str, JobClassPlan]:
 
 
 def roles(environment: Environment) -> Sequence[str]:
-    """The RAM roles whose ids the program knows: of volumes that mount buckets, by the volumes' names, and of tenants'
-    service accounts, as `<namespace>-<kind>`."""
+    """The RAM roles whose ids the program knows: of volumes that mount buckets, by the volumes' names, of tenants'
+    service accounts, as `<namespace>-<kind>`, and of caches, as `dataset-<name>`."""
     volumes = [name for name, args in environment.volumes.items() if args.bucket is not None and args.role_name is None]
     accounts = [account for name, tenant in environment.tenants.items() for account in tenant_roles(name, tenant)]
-    return [*volumes, *accounts]
+    return [*volumes, *accounts, *dataset_roles(environment.datasets)]
+
+
+def dataset_roles(datasets: Mapping[str, DatasetArgs]) -> Sequence[str]:
+    """The RAM roles of caches that read buckets, as `dataset-<name>`."""
+    return [
+        f"dataset-{name}"
+        for name, args in datasets.items()
+        if args.credentials == "rrsa" and any(mount.bucket is not None for mount in args.mounts.values())
+    ]
 
 
 def tenant_roles(name: str, tenant: TenantArgs) -> Sequence[str]:

@@ -8,6 +8,7 @@ import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 
 from components.alarms import StorageAlarms
+from components.cache import DatasetCloud, Datasets
 from components.cluster import Cluster
 from components.colocation import Colocation
 from components.encryption import EncryptionKey, EncryptionKeyArgs
@@ -26,6 +27,7 @@ from components.throttling.wire import DIRECTIONS
 from components.training import TrainingRuntimes
 from components.volumes import Volumes
 
+from .datasets import FLUID, dataset_surroundings
 from .environment import ACCESS_LOGS, Environment, bucket_owners, compute
 from .queues import SYSTEMS, gpu_flavors, queue_plan
 from .systems import systems_of
@@ -165,7 +167,28 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
             # The namespaces come first.
             opts=inside(*_used(environment, job_classes, tenants)) if inside else opts,
         )
-    limits = _throttling(environment, stack, buckets, volumes, tenants)
+    datasets = None
+    if environment.datasets:
+        autoscalers = [platform.systems.get(system) for system in ("cron-autoscaler", "keda")]
+        datasets = Datasets(
+            "datasets",
+            environment.datasets,
+            environment.caching,
+            around=dataset_surroundings(environment, stack, {name: pool.plan for name, pool in pools.items()}),
+            cloud=DatasetCloud(
+                rrsa_provider_arn=cluster.rrsa_provider_arn,
+                rrsa_issuer_url=cluster.rrsa_issuer_url,
+                kms_key_id=key.key_id,
+            ),
+            mounts={file_system: resource.mount for file_system, resource in file_systems.items()},
+            in_cluster=inside is not None,
+            tags=tags,
+            deleted_with=cluster.resource,
+            opts=inside(platform.systems.get(FLUID), *autoscalers, volumes, *_namespaces(tenants, job_classes))
+            if inside
+            else opts,
+        )
+    limits = _throttling(environment, stack, buckets, volumes, datasets, tenants)
     if not environment.notifications.silent:
         StorageAlarms(
             "storage-alarms",
@@ -197,6 +220,14 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
     }
 
 
+def _namespaces(tenants: Mapping[str, Tenant], job_classes: JobClasses | None = None) -> list[pulumi.Resource]:
+    """The namespaces that are made here."""
+    spaces = dict(job_classes.namespaces) if job_classes else {}
+    return list(
+        (spaces | {name: space for tenant in tenants.values() for name, space in tenant.namespaces.items()}).values()
+    )
+
+
 def _used(
     environment: Environment, job_classes: JobClasses | None, tenants: Mapping[str, Tenant]
 ) -> list[pulumi.Resource]:
@@ -226,6 +257,7 @@ def _inside(
     """
     wanted = (
         *(environment.job_classes, environment.volumes, environment.storage_classes, environment.tenants),
+        environment.datasets,
         *(environment.serverless.profiles, environment.serverless.image_caches),
         # Koordinator also where colocation is off, or switching it off would leave its last settings in force.
         *(system.in_cluster or system.name == "koordinator" for system in systems_of(environment)),
@@ -380,6 +412,7 @@ def _throttling(
     stack: str,
     buckets: Mapping[str, Bucket],
     volumes: Volumes | None,
+    datasets: Datasets | None,
     tenants: Mapping[str, Tenant],
 ) -> Mapping[str, Mapping[str, float]]:
     """Register the throttles; gives what each bucket can get at most, in Gbit/s by role and direction."""
@@ -392,6 +425,7 @@ def _throttling(
         buckets=environment.bucket_names(stack),
         role_ids={
             **(volumes.role_ids if volumes else {}),
+            **({f"dataset-{name}": role_id for name, role_id in datasets.role_ids.items()} if datasets else {}),
             **{role: role_id for tenant in tenants.values() for role, role_id in tenant.role_ids.items()},
         },
         after=[*buckets.values(), *([volumes] if volumes else [])],
@@ -483,6 +517,14 @@ def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
         return pulumi.ResourceOptions(providers=[provider], depends_on=first)
 
     _queues(environment, stack, platform, tenants, opts)
+    if environment.datasets:
+        Datasets(
+            "datasets",
+            environment.datasets,
+            environment.caching,
+            around=dataset_surroundings(environment, stack, {}),
+            opts=opts(platform.systems.get(FLUID), platform.systems.get("keda"), *_namespaces(tenants)),
+        )
     return {
         "systems": [system.name for system in platform.plan],
         **(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from components import catalog
+from components.cache.rendering import CLAIM_GIB
 from components.inputs import InvalidInput, Problem, parse_cidr
 from components.job_classes import plan_job_classes, priority_of
 from components.job_classes.planning import PRIORITIES
@@ -84,7 +85,11 @@ def surroundings(environment: Environment, stack: str) -> Surroundings:
         claims=_claims(environment),
         gpu_models=_gpu_models(environment),
         traffic_classes=_traffic_classes(environment, stack),
-        reserved={*systems.values(), *environment.tenancy.open_to},
+        reserved={
+            *systems.values(),
+            *environment.tenancy.open_to,
+            *([environment.caching.namespace] if environment.datasets else []),
+        },
         systems=set(systems),
         prices=_prices(environment) if cloud else {},
     )
@@ -419,12 +424,16 @@ def _prices(environment: Environment) -> dict[str, PodPrices]:
 
 
 def _claims(environment: Environment) -> dict[str, tuple[int, int]]:
-    """How many claims the platform's volumes are in each namespace, and their GiB."""
+    """How many claims the platform's volumes and datasets are in each namespace, and their GiB."""
     found: dict[str, tuple[int, int]] = {}
     for args in environment.volumes.values():
         for space in args.namespaces:
             count, size = found.get(space, (0, 0))
             found[space] = (count + 1, size + args.size_gib)
+    for args in environment.datasets.values():
+        for space in args.namespaces:
+            count, size = found.get(space, (0, 0))
+            found[space] = (count + 1, size + CLAIM_GIB)
     return found
 
 

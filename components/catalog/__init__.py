@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+GBIT_PER_GB = 8
+"""A GB is 10^9 bytes, a Gbit/s 10^9 bits a second."""
+
 HOURS_PER_MONTH = 730
 """Hours in an average month (8,760 / 12): the factor from an hourly price to a monthly one."""
 
@@ -45,6 +48,14 @@ class LocalDisks:
     count: int
     size_gb: int
     medium: str
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """What a disk, or OSS for an account in a region, gives at most, in Gbit/s. None: no source says so."""
+
+    read_gbps: float | None
+    write_gbps: float | None
 
 
 @dataclass(frozen=True)
@@ -196,6 +207,38 @@ def price_book() -> PriceBook:
         for row in data["prices"]
     )
     return PriceBook(data["date"], {(price.item, price.region): price for price in rows})
+
+
+@functools.cache
+def local_disk_throughput() -> Mapping[str, Throughput]:
+    """What the local disks of instance types give together, for those of which a source says so."""
+    return {
+        name: Throughput(row["read"] * GBIT_PER_GB, row["write"] * GBIT_PER_GB if "write" in row else None)
+        for name, row in _read("bandwidth.json")["local_disks"].items()
+    }
+
+
+def essd_gbps(level: str, size_gib: float) -> float:
+    """What one ESSD of a performance level and size gives at most, reads and writes together, in Gbit/s.
+
+    The instance type may give less, of which no figures are here.
+    """
+    row = _read("bandwidth.json")["essd"][level]
+    return min(row["base"] + row["by_gib"] * size_gib, row["throughput"]) * GBIT_PER_GB / 1000
+
+
+@functools.cache
+def oss_throughput() -> Mapping[str, Throughput]:
+    """What OSS gives an account without a resource pool, by region: read is download."""
+    rows = _read("bandwidth.json")["oss"]
+    return {region: Throughput(row["download"], row["upload"]) for region, row in rows.items()}
+
+
+@functools.cache
+def oss_requests_per_second() -> int:
+    """Requests a second that OSS takes of an account by default."""
+    amount: int = _read("bandwidth.json")["oss_requests_per_second"]["amount"]
+    return amount
 
 
 @functools.cache

@@ -77,6 +77,9 @@ class TenantResources(Args):
     claims: Annotated[int, Field(ge=0)] = 20
     """Claims of its own at the same time."""
 
+    cache_gib: Annotated[int, Field(ge=0)] = 0
+    """GiB that caches of its `datasets` may hold, at the top level of the environment."""
+
 
 class JobLimits(Args):
     """How large one job may be. Held at admission, for the kinds whose manifests say it."""

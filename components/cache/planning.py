@@ -1,0 +1,479 @@
+"""Decides what caches a dataset: the runtime, its workers and their cache, where they are, and what that delivers."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .. import catalog
+from ..catalog import GBIT_PER_GB
+from ..file_systems import FileSystemArgs
+from ..identity import object_statements
+from ..node_pools import NodePoolArgs, NodePoolPlan
+from ..platform import Flavor
+from .args import CachingArgs, DatasetArgs, DatasetMountArgs, LoadArgs, RuntimeKind, WorkerArgs
+from .options import CONSISTENCY, Options, options_of
+from .schedules import earlier
+from .sizing import Data, Delivery, Medium, Proposal, Readers, Source, Target, WorkerNode, deliver, propose
+
+USABLE_DISK = 0.98
+"""Share of a disk that ext4 leaves for data: mke2fs makes an inode of 256 bytes for each 16 KiB (1.6 %)."""
+
+CPFS_MB_PER_TIB = {"cpfs-100": 100, "cpfs-200": 200}
+"""MB/s a TiB of CPFS by kind, for which the kinds are named. Source: help.aliyun.com/zh/cpfs, billing examples,
+2022-05."""
+
+ZONE_LABEL = "topology.kubernetes.io/zone"
+MEMORY_PATH = "/dev/shm"  # noqa: S108  (where Fluid keeps a cache in memory, seed 003)
+MEDIUM_TYPES: Mapping[Medium, str] = {"memory": "MEM", "local-disk": "SSD", "cloud-disk": "SSD"}
+READY_MARGIN = 1.25
+"""How much longer than planned a load may take that must be ready by a time."""
+
+LAUNCH_MINUTES = 5
+"""Minutes that a load takes to start. Ours."""
+
+
+@dataclass(frozen=True)
+class ReaderNodes:
+    """Where pods of a job class run, for those that read a dataset.
+
+    node_gbps, pods_per_node: of the nodes on which a pod gets least; 0 where it runs on serverless pods alone.
+    """
+
+    namespaces: Sequence[str]
+    node_gbps: float
+    pods_per_node: int
+    zones: frozenset[str]
+    serverless: bool
+
+
+@dataclass(frozen=True)
+class BucketBandwidth:
+    """Gbit/s of download from a bucket: what it can count on, and at best. None: not known."""
+
+    guaranteed: float | None
+    most: float | None
+
+
+@dataclass(frozen=True)
+class DatasetSurroundings:
+    """What datasets share a cluster with.
+
+    name: first part of names in the cloud; pools: with their zones; buckets: names by role; claims: namespaces of the
+    PersistentVolumeClaims that there are, by name; tenants: GiB of cache by tenant; reserved: namespaces that are
+    taken; systems: those that run, None for not known. The rest is what a dataset may name.
+    """
+
+    flavor: Flavor
+    name: str = ""
+    region: str = ""
+    pools: Mapping[str, tuple[NodePoolArgs, NodePoolPlan, Sequence[str]]] = field(
+        default_factory=dict[str, tuple[NodePoolArgs, NodePoolPlan, Sequence[str]]]
+    )
+    buckets: Mapping[str, str] = field(default_factory=dict[str, str])
+    bandwidth: Mapping[str, BucketBandwidth] = field(default_factory=dict[str, BucketBandwidth])
+    file_systems: Mapping[str, FileSystemArgs] = field(default_factory=dict[str, FileSystemArgs])
+    claims: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    job_classes: Mapping[str, ReaderNodes] = field(default_factory=dict[str, ReaderNodes])
+    tenants: Mapping[str, float] = field(default_factory=dict[str, float])
+    reserved: frozenset[str] = frozenset()
+    systems: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class TierPlan:
+    """Where a worker keeps its cache. quotas: whole GiB by path."""
+
+    medium: Medium
+    quotas: Mapping[str, int]
+    high: float
+    low: float
+
+    @property
+    def quota_gib(self) -> int:
+        """GiB of one worker."""
+        return sum(self.quotas.values())
+
+
+@dataclass(frozen=True)
+class DatasetPlan:
+    """What a dataset will be.
+
+    kind: of its runtime, that of the other with `of`; source: the other dataset, "" without `of`; pool, tier, workers:
+    "", None and 0 where nothing caches; proposal, at_best: what it delivers with what the source guarantees, and with
+    all that the source can give, None where that is not known; statements: of the RAM policy, none where there is no
+    role; claims: the mount point of the claim in each namespace.
+    """
+
+    name: str
+    args: DatasetArgs
+    namespace: str
+    kind: RuntimeKind
+    source: str
+    pool: str
+    zone: str
+    node_selector: Mapping[str, str]
+    tolerations: Sequence[Mapping[str, str]]
+    workers: int
+    tier: TierPlan | None
+    options: Options
+    proposal: Proposal | None
+    at_best: Delivery | None
+    statements: Sequence[Mapping[str, Any]]
+    claims: Mapping[str, str]
+    notes: Sequence[str] = ()
+
+    @property
+    def writes(self) -> bool:
+        """Whether pods write."""
+        return CONSISTENCY[self.args.consistency].writes
+
+    @property
+    def delivery(self) -> Delivery | None:
+        """What it delivers with what the source guarantees."""
+        return self.proposal.delivery if self.proposal else None
+
+    @property
+    def role(self) -> str:
+        """Name of its RAM role without the first part, "" for none."""
+        return f"dataset-{self.name}" if self.statements else ""
+
+    @property
+    def secret(self) -> str:
+        """Name of the Secret with its tokens."""
+        return f"{self.name}-token"
+
+
+def kind_of(args: DatasetArgs, flavor: Flavor) -> RuntimeKind:
+    """What caches a dataset that does not say so."""
+    if args.runtime.kind is not None:
+        return args.runtime.kind
+    mounts = list(args.mounts.values())
+    if any(mount.file_system is not None for mount in mounts):
+        return "thin"
+    if any((mount.uri or "").startswith("juicefs://") for mount in mounts):
+        return "juicefs"
+    return "jindo" if flavor == "ack" else "alluxio"
+
+
+def plan_datasets(
+    datasets: Mapping[str, DatasetArgs], caching: CachingArgs, around: DatasetSurroundings
+) -> Mapping[str, DatasetPlan]:
+    """Decide what datasets will be; their arguments and surroundings have been checked."""
+    plans: dict[str, DatasetPlan] = {}
+    taken = Taken()
+    for name, args in sorted(datasets.items(), key=_turn):
+        if args.of is None:
+            plans[name] = plan = _plan(name, args, caching, around, taken)
+            taken.add(plan)
+        else:
+            plans[name] = _part(name, args, plans[args.of], caching)
+    return {name: plans[name] for name in datasets}
+
+
+def _turn(item: tuple[str, DatasetArgs]) -> tuple[bool, bool, bool, float, str]:
+    """Who is planned first: who wants nodes alone, who says how much, and then who needs most. Parts come last."""
+    name, args = item
+    stated = args.runtime.tier.quota_gib is not None
+    return args.of is not None, args.runtime.share_nodes, not stated, -(args.size_gib or 0), name
+
+
+@dataclass
+class Taken:
+    """What caches that are planned already take of a pool's nodes.
+
+    gib: of each node by pool and medium, as if it had a worker of each, for Fluid counts no disks; nodes: those that a
+    cache has alone, by pool.
+    """
+
+    gib: dict[tuple[str, Medium], float] = field(default_factory=dict[tuple[str, Medium], float])
+    nodes: dict[str, int] = field(default_factory=dict[str, int])
+
+    def add(self, plan: DatasetPlan) -> None:
+        """Count a cache."""
+        if plan.tier is None or not plan.pool:
+            return
+        if not plan.args.runtime.share_nodes:
+            self.nodes[plan.pool] = self.nodes.get(plan.pool, 0) + plan.workers
+            return
+        amounts: list[tuple[Medium, float]] = [
+            ("memory", plan.args.runtime.worker.memory_gib),
+            (plan.tier.medium, plan.tier.quota_gib),
+        ]
+        for medium, amount in amounts:
+            self.gib[plan.pool, medium] = self.gib.get((plan.pool, medium), 0) + amount
+
+
+def _part(name: str, args: DatasetArgs, whole: DatasetPlan, caching: CachingArgs) -> DatasetPlan:
+    """A directory of another dataset."""
+    mount = f"dataset://{caching.namespace}/{whole.name}{args.directory.rstrip('/')}"
+    own = args.model_copy(
+        update={
+            key: getattr(whole.args, key)
+            for key in ("consistency", "stale_seconds", "cross_zone", "zone", "runtime", "pattern", "refresh")
+        }
+    )
+    return DatasetPlan(
+        name=name,
+        args=own,
+        namespace=whole.namespace,
+        kind=whole.kind,
+        source=whole.name,
+        pool=whole.pool,
+        zone=whole.zone,
+        node_selector={},
+        tolerations=(),
+        workers=0,
+        tier=None,
+        options=whole.options,
+        proposal=None,
+        at_best=None,
+        statements=(),
+        claims=dict.fromkeys(args.namespaces, mount),
+    )
+
+
+def _plan(name: str, args: DatasetArgs, caching: CachingArgs, around: DatasetSurroundings, taken: Taken) -> DatasetPlan:
+    kind = kind_of(args, around.flavor)
+    proposal, at_best, tier, pool = None, None, None, ""
+    workers = 0 if kind == "thin" else args.runtime.workers or 1
+    if kind != "thin" and around.flavor == "ack":
+        guaranteed, most = source_of(args, around)
+        proposal = _proposed(args, around, guaranteed, taken)
+        if proposal is not None:
+            delivery = proposal.delivery
+            pool, workers = delivery.node.name, delivery.workers
+            tier = _tier(args, delivery, around.pools[pool])
+            at_best = deliver(delivery.node, workers, delivery.quota_gib, data_of(args), readers_of(args, around), most)
+    elif kind != "thin":
+        tier = _upstream_tier(args, workers)
+    selector, tolerations = _nodes(args, pool, around)
+    mount = f"dataset://{caching.namespace}/{name}"
+    return DatasetPlan(
+        name=name,
+        args=args,
+        namespace=caching.namespace,
+        kind=kind,
+        source="",
+        pool=pool,
+        zone=args.zone or "",
+        node_selector=selector,
+        tolerations=tolerations,
+        workers=workers,
+        tier=tier,
+        options=options_of(args, kind),
+        proposal=proposal,
+        at_best=at_best,
+        statements=_statements(args, around),
+        claims=dict.fromkeys(args.namespaces, mount),
+        notes=[*_notes(args, kind, proposal)],
+    )
+
+
+def _notes(args: DatasetArgs, kind: RuntimeKind, proposal: Proposal | None) -> Iterator[str]:
+    if kind == "thin":
+        yield "has no cache: readers get what the file system gives"
+    if proposal is None:
+        return
+    delivery = proposal.delivery
+    if delivery.hits < 1:
+        found = f"{delivery.hits:.0%} of reads" if delivery.hits else "no reads of a pass from front to back"
+        held = delivery.capacity_gib * args.runtime.tier.high / args.runtime.copies
+        yield f"holds {held:,.0f} of {args.size_gib:,.0f} GiB: it answers {found}"
+    if delivery.node.read_gbps is None:
+        yield "no source says how fast the disks of its nodes are: the network is taken as the limit"
+    if args.pattern == "small-files":
+        yield "many small files are bound by latency, of which no figures are public: measure it"
+
+
+def source_of(args: DatasetArgs, around: DatasetSurroundings) -> tuple[Source, Source]:
+    """What the source of a dataset guarantees, and what it can give at best: the slowest of its mounts."""
+    if args.source_gbps is not None:
+        stated = Source(args.source_gbps)
+        return stated, stated
+    guaranteed = [_mount_gbps(mount, around)[0] for mount in args.mounts.values()]
+    most = [_mount_gbps(mount, around)[1] for mount in args.mounts.values()]
+    buckets = any(mount.bucket is not None for mount in args.mounts.values())
+    requests = catalog.oss_requests_per_second() if buckets else None
+    return (
+        Source(min((gbps for gbps in guaranteed if gbps is not None), default=None), requests),
+        Source(min((gbps for gbps in most if gbps is not None), default=None), requests),
+    )
+
+
+def _mount_gbps(mount: DatasetMountArgs, around: DatasetSurroundings) -> tuple[float | None, float | None]:
+    if mount.bucket is not None:
+        found = around.bandwidth.get(mount.bucket, BucketBandwidth(None, None))
+        return found.guaranteed, found.most
+    if mount.file_system is not None:
+        args = around.file_systems[mount.file_system]
+        if args.kind in CPFS_MB_PER_TIB and args.capacity_gib is not None:
+            gbps = args.capacity_gib / 1024 * CPFS_MB_PER_TIB[args.kind] * GBIT_PER_GB / 1000
+            return gbps, gbps
+    return None, None
+
+
+def data_of(args: DatasetArgs) -> Data:
+    """What of a dataset counts for its cache. It has a size, as was checked."""
+    return Data(args.size_gib or 1, args.files, args.pattern, args.runtime.tier.high, args.runtime.copies)
+
+
+def readers_of(args: DatasetArgs, around: DatasetSurroundings) -> Readers:
+    """Who reads a dataset. Where nothing is said of their nodes, these are no limit."""
+    readers = args.readers
+    found = around.job_classes.get(readers.job_class) if readers.job_class else None
+    gbps = readers.node_gbps or (found.node_gbps if found else math.inf)
+    return Readers(
+        readers.pods, gbps or math.inf, readers.pods_per_node or (found.pods_per_node if found else 1), readers.each
+    )
+
+
+def _proposed(args: DatasetArgs, around: DatasetSurroundings, source: Source, taken: Taken) -> Proposal | None:
+    """The runtime of a dataset: as stated, or the cheapest that meets its target. None: there are no nodes for it."""
+    tier = args.runtime.tier
+    return propose(
+        candidates(args, around, taken),
+        data_of(args),
+        readers_of(args, around),
+        source,
+        target_of(args),
+        workers=args.runtime.workers,
+        quota_gib=tier.quota_gib,
+    )
+
+
+def target_of(args: DatasetArgs) -> Target | None:
+    """What a dataset must deliver."""
+    target = args.target
+    return target and Target(target.pod_gbps, target.epoch_minutes, cold=target.when == "cold")
+
+
+def candidates(args: DatasetArgs, around: DatasetSurroundings, taken: Taken | None = None) -> list[WorkerNode]:
+    """The nodes that the workers of a dataset may run on, by pool and medium. taken: what others have of them."""
+    others = taken or Taken()
+    return [
+        replace(
+            node,
+            most_gib=max(0.0, node.most_gib - others.gib.get((name, node.medium), 0)),
+            workers=max(0, node.workers - others.nodes.get(name, 0)),
+        )
+        for name, (pool, plan, zones) in around.pools.items()
+        if (name == args.pool if args.pool is not None else pool.kind == "cache")
+        and (args.zone is None or args.zone in zones)
+        for node in worker_nodes(name, pool, plan, args.runtime.worker, around.region, _nodes_in(args, plan, zones))
+        if args.runtime.tier.medium in (None, node.medium)
+    ]
+
+
+def _nodes_in(args: DatasetArgs, plan: NodePoolPlan, zones: Sequence[str]) -> int:
+    """Nodes of a pool that workers may have: in one zone its even part, as ACK balances them."""
+    return plan.maximum if args.zone is None else plan.maximum // len(zones)
+
+
+def worker_nodes(
+    name: str, pool: NodePoolArgs, plan: NodePoolPlan, worker: WorkerArgs, region: str, nodes: int
+) -> list[WorkerNode]:
+    """What a worker can have of a pool's nodes, by medium. Of several instance types the least counts."""
+    types = plan.instance_types
+    if not types:
+        return []
+    book = catalog.price_book()
+    prices = [book.find(instance_type.name, region) for instance_type in types]
+    known = [price for price in prices if price is not None]
+    complete = len(known) == len(types) and len({price.currency for price in known}) == 1
+    network = min(instance_type.network_gbps for instance_type in types)
+
+    def node(medium: Medium, read: float | None, write: float | None, most: float) -> WorkerNode:
+        return WorkerNode(
+            name=name,
+            medium=medium,
+            network_gbps=network,
+            read_gbps=read,
+            write_gbps=write,
+            most_gib=float(math.floor(most)),
+            node_gib=float(math.floor(most)),
+            workers=nodes,
+            price=max(price.amount for price in known) if complete else None,
+            currency=known[0].currency if complete else "",
+        )
+
+    free = min((node.memory_gib for node in plan.allocatable), default=0) - worker.memory_gib
+    found = [node("memory", math.inf, math.inf, free)] if free >= 1 else []
+    disks = [instance_type.local_disks for instance_type in types]
+    if plan.local_disk_paths and all(disks):
+        rates = [catalog.local_disk_throughput().get(instance_type.name) for instance_type in types]
+        sizes = [disk.size_gb * 1e9 / 2**30 * len(plan.local_disk_paths) * USABLE_DISK for disk in disks if disk]
+        reads = [rate.read_gbps if rate else None for rate in rates]
+        writes = [rate.write_gbps if rate else None for rate in rates]
+        found.append(node("local-disk", least(reads), least(writes), min(sizes)))
+    if pool.data_disks:
+        gbps = sum(catalog.essd_gbps(disk.performance_level, disk.size_gib) for disk in pool.data_disks)
+        size = sum(disk.size_gib for disk in pool.data_disks) * USABLE_DISK
+        found.append(node("cloud-disk", gbps, gbps, size))
+    return found
+
+
+def least(amounts: Sequence[float | None]) -> float | None:
+    """The least of several amounts, None where one is not known."""
+    known = [amount for amount in amounts if amount is not None]
+    return min(known) if len(known) == len(amounts) else None
+
+
+def _tier(args: DatasetArgs, delivery: Delivery, pool: tuple[NodePoolArgs, NodePoolPlan, Sequence[str]]) -> TierPlan:
+    medium = delivery.node.medium
+    disks = {"memory": [MEMORY_PATH], "local-disk": pool[1].local_disk_paths}.get(
+        medium, [disk.mount_path for disk in pool[0].data_disks]
+    )
+    return _split(args, medium, disks, int(delivery.quota_gib))
+
+
+def _upstream_tier(args: DatasetArgs, workers: int) -> TierPlan:
+    """Outside Alibaba Cloud nodes are not known: the stated directories, or memory, and an even part of the data."""
+    tier = args.runtime.tier
+    quota = tier.quota_gib or max(1, math.ceil(data_of(args).needed_gib / workers))
+    return _split(args, "local-disk" if tier.paths else "memory", tier.paths or [MEMORY_PATH], quota)
+
+
+def _split(args: DatasetArgs, medium: Medium, paths: Sequence[str], quota: int) -> TierPlan:
+    """A worker's cache over its disks, evenly, in whole GiB."""
+    tier = args.runtime.tier
+    each, rest = divmod(max(quota, len(paths)), len(paths))
+    quotas = {path: each + (index < rest) for index, path in enumerate(paths)}
+    return TierPlan(medium, quotas, tier.high, tier.low)
+
+
+def _nodes(
+    args: DatasetArgs, pool: str, around: DatasetSurroundings
+) -> tuple[Mapping[str, str], Sequence[Mapping[str, str]]]:
+    """Node selector and tolerations of master and workers."""
+    if not pool:
+        return {}, ()
+    plan = around.pools[pool][1]
+    selector = {"node-pool": pool, **({ZONE_LABEL: args.zone} if args.zone else {})}
+    return selector, [{"key": taint.key, "operator": "Exists", "effect": taint.effect} for taint in plan.taints]
+
+
+def _statements(args: DatasetArgs, around: DatasetSurroundings) -> list[Mapping[str, Any]]:
+    """What the role of a cache may do: read its parts of buckets, or also write them."""
+    if args.credentials != "rrsa":
+        return []
+    write = CONSISTENCY[args.consistency].writes
+    return [
+        statement
+        for mount in args.mounts.values()
+        if mount.bucket is not None
+        for statement in object_statements(around.buckets[mount.bucket], mount.prefix, write=write)
+    ]
+
+
+def load_minutes(plan: DatasetPlan) -> float:
+    """Minutes before which a load must start that is to be ready by a time."""
+    delivery = plan.delivery
+    return LAUNCH_MINUTES + READY_MARGIN * (delivery.warm_up_minutes if delivery else 0)
+
+
+def load_schedule(load: LoadArgs, plan: DatasetPlan) -> str | None:
+    """When a load starts, None for once."""
+    if load.ready_by is not None:
+        return earlier(load.ready_by, math.ceil(load_minutes(plan)))
+    return load.schedule

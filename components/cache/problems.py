@@ -1,0 +1,520 @@
+"""What is wrong with datasets: each in itself, beside what it names, and all together."""
+
+import itertools
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..identity import ROLE_NAME
+from ..inputs import Problem, one_of
+from ..platform.values import SECRET_KEY, secret_problems
+from .args import DATASET_NAME, CachingArgs, DatasetArgs, DatasetMountArgs, LoadArgs, RuntimeKind
+from .options import CONSISTENCY
+from .planning import (
+    DatasetPlan,
+    DatasetSurroundings,
+    candidates,
+    kind_of,
+    load_schedule,
+    plan_datasets,
+    readers_of,
+)
+from .schedules import earlier, schedule_problem
+
+SOURCES: Mapping[RuntimeKind, Sequence[str]] = {
+    "jindo": ("bucket", "claim", "oss://", "s3://", "hdfs://"),
+    "alluxio": ("bucket", "claim", "oss://", "s3://", "hdfs://", "http://", "https://"),
+    "juicefs": ("juicefs://",),
+    "thin": ("fileSystem", "claim"),
+}
+"""What each kind reads. Source: fluid-cloudnative/fluid v1.0.8, pkg/ddc; for `thin` the profile of addons/nfs."""
+
+READ_ONLY = ("http://", "https://")
+"""Sources that cannot be written."""
+
+ONE_MOUNT = ("juicefs", "thin")
+"""Kinds of which one mount alone is used."""
+
+OF_KEYS = {"of", "directory", "description", "namespaces", "tenant", "readers"}
+"""What a dataset that is a part of another says; the rest is that one's."""
+
+
+def datasets_problems(
+    datasets: Mapping[str, DatasetArgs], caching: CachingArgs, around: DatasetSurroundings
+) -> list[Problem]:
+    """What is wrong with datasets, and where nothing is, with what is planned of them; paths begin with their names."""
+    problems = [
+        problem.under(name)
+        for name, args in datasets.items()
+        for problem in _own(name, args, datasets, caching, around)
+    ]
+    problems += [*_names(datasets, caching, around), *_overlaps(datasets), *_quotas(datasets, around)]
+    if problems:
+        return problems
+    plans = plan_datasets(datasets, caching, around)
+    return [problem.under(name) for name, plan in plans.items() for problem in _plan_problems(plan, plans, around)]
+
+
+def _own(
+    name: str,
+    args: DatasetArgs,
+    datasets: Mapping[str, DatasetArgs],
+    caching: CachingArgs,
+    around: DatasetSurroundings,
+) -> Iterator[Problem]:
+    if not re.fullmatch(DATASET_NAME, name):
+        yield Problem("", name, "not a name: 1 to 40 lowercase letters, digits and hyphens, a letter first")
+    for index, space in enumerate(args.namespaces):
+        if space in args.namespaces[:index]:
+            yield Problem(f"namespaces[{index}]", space, "stands twice; name each namespace once")
+        if space == caching.namespace:
+            yield Problem(f"namespaces[{index}]", space, "is the namespace of the caches, where nothing else may run")
+    if args.tenant is not None and args.tenant not in around.tenants:
+        yield Problem("tenant", args.tenant, one_of(args.tenant, around.tenants, "a tenant"))
+    if args.of is not None:
+        yield from _part_problems(name, args, datasets)
+        return
+    kind = kind_of(args, around.flavor)
+    if not args.mounts:
+        yield Problem("mounts", None, "missing; say where data come from, or of which dataset they are a part (of)")
+        return
+    for mount_name, mount in args.mounts.items():
+        for problem in _mount_problems(mount, kind, args, around, caching):
+            yield problem.under(f"mounts.{mount_name}")
+    if kind in ONE_MOUNT and len(args.mounts) > 1:
+        message = f"runtime {kind} has one mount; make a dataset of each, or take another kind"
+        yield Problem("mounts", sorted(args.mounts), message)
+    if args.size_gib is None and kind != "thin":
+        yield Problem("sizeGib", None, "missing; a cache is as large as its data")
+    yield from _credential_problems(args, kind, caching, around, name)
+    yield from _consistency_problems(args, kind)
+    yield from _runtime_problems(args, kind, around)
+    yield from _reader_problems(args, kind, around)
+    yield from _operation_problems(args, kind)
+    yield from _scaling_problems(args, kind, around)
+
+
+def _part_problems(name: str, args: DatasetArgs, datasets: Mapping[str, DatasetArgs]) -> Iterator[Problem]:
+    """What is wrong with a directory of another dataset."""
+    aliases = {field: info.alias or field for field, info in DatasetArgs.model_fields.items()}
+    for field in sorted(args.model_fields_set - OF_KEYS):
+        yield Problem(aliases[field], None, f"is that of {args.of}, of which this is a part; remove it")
+    whole = datasets.get(args.of or "")
+    if whole is None or args.of == name:
+        yield Problem("of", args.of, one_of(args.of or "", set(datasets) - {name}, "another dataset"))
+        return
+    if whole.of is not None:
+        yield Problem("of", args.of, f"is itself a part of {whole.of}; name that one")
+        return
+    parts = [part for part in args.directory.split("/") if part]
+    if not parts:
+        yield Problem("directory", args.directory, f"is all of {args.of}; add the namespaces there instead")
+    elif len(whole.mounts) > 1 and parts[0] not in whole.mounts:
+        mounts = ", ".join(f"/{mount}" for mount in sorted(whole.mounts))
+        yield Problem("directory", args.directory, f"is outside the mounts of {args.of}: it must be below {mounts}")
+
+
+def _mount_problems(
+    mount: DatasetMountArgs, kind: RuntimeKind, args: DatasetArgs, around: DatasetSurroundings, caching: CachingArgs
+) -> Iterator[Problem]:
+    stated = {
+        "bucket": mount.bucket,
+        "fileSystem": mount.file_system,
+        "claim": mount.claim,
+        "uri": mount.uri,
+    }
+    named = [key for key, value in stated.items() if value is not None]
+    if len(named) != 1:
+        yield Problem("", named or None, f"must name one of {', '.join(stated)}")
+        return
+    scheme = f"{mount.uri.partition('://')[0]}://" if mount.uri is not None else named[0]
+    if scheme not in SOURCES[kind]:
+        yield Problem(named[0], stated[named[0]], f"runtime {kind} reads {', '.join(SOURCES[kind])}")
+    if around.flavor == "upstream" and named[0] in ("bucket", "fileSystem"):
+        yield Problem(named[0], stated[named[0]], "is of Alibaba Cloud; name a uri or a claim here")
+    elif mount.bucket is not None and mount.bucket not in around.buckets:
+        yield Problem("bucket", mount.bucket, one_of(mount.bucket, around.buckets, "a bucket's role"))
+    elif mount.file_system is not None and mount.file_system not in around.file_systems:
+        message = one_of(mount.file_system, around.file_systems, "a file system")
+        yield Problem("fileSystem", mount.file_system, message)
+    elif mount.file_system is not None:
+        file_system = around.file_systems[mount.file_system]
+        if file_system.family == "cpfs" and file_system.export_domain is None:
+            message = "CPFS; give its exportDomain, which the console shows once the file system exists"
+            yield Problem("fileSystem", mount.file_system, message)
+        if CONSISTENCY[args.consistency].writes and not file_system.writable:
+            message = f"the file system {mount.file_system} is not writable, and {args.consistency} writes"
+            yield Problem("fileSystem", mount.file_system, message)
+    if (
+        mount.claim is not None
+        and around.flavor == "ack"
+        and caching.namespace not in around.claims.get(mount.claim, ())
+    ):
+        message = f"not a claim in the namespace {caching.namespace}; give one of volumes that namespace"
+        yield Problem("claim", mount.claim, message)
+    if mount.prefix and mount.bucket is None:
+        yield Problem("prefix", mount.prefix, "is for buckets")
+    if mount.path != "/" and named[0] not in ("fileSystem", "claim"):
+        yield Problem("path", mount.path, "is for file systems and claims")
+    if CONSISTENCY[args.consistency].writes and scheme in READ_ONLY:
+        yield Problem("uri", mount.uri, f"cannot be written, and {args.consistency} writes")
+    if scheme == "oss://" and "fs.oss.endpoint" not in mount.options:
+        yield Problem("options.fs.oss.endpoint", None, "missing; the runtime does not guess it")
+    for key in mount.options:
+        if SECRET_KEY.search(key.replace(".", "_")) or re.search(r"(?i)accesskey|secret", key):
+            yield Problem(f"options.{key}", "…", "is a secret, and stands in the cluster; name a Secret under secrets")
+    yield from secret_problems("options", dict(mount.options))
+
+
+def _credential_problems(
+    args: DatasetArgs, kind: RuntimeKind, caching: CachingArgs, around: DatasetSurroundings, name: str
+) -> Iterator[Problem]:
+    buckets = [mount for mount in args.mounts.values() if mount.bucket is not None]
+    if "credentials" in args.model_fields_set and not buckets:
+        yield Problem("credentials", args.credentials, "is for buckets; other sources have secrets of their mounts")
+    secrets = {key.name for mount in args.mounts.values() for key in mount.secrets.values()}
+    if kind == "jindo" and len(secrets) > 1:
+        message = "JindoRuntime knows one Secret for all mounts (fluid v1.0.8); put all keys into one"
+        yield Problem("mounts", sorted(secrets), message)
+    if not buckets or around.flavor == "upstream":
+        return
+    if args.credentials == "rrsa":
+        if kind != "jindo":
+            message = f"renewed tokens are read by jindo alone, not by {kind}; use secret"
+            yield Problem("credentials", args.credentials, message)
+        if secrets:
+            yield Problem(
+                "credentials", args.credentials, "stands beside secrets; set credentials: secret, or drop them"
+            )
+        if caching.python_image is None:
+            message = "needs caching.pythonImage: an image with Python 3 renews the tokens of datasets"
+            yield Problem("credentials", args.credentials, message)
+        role = f"{around.name}-dataset-{name}"
+        if not re.fullmatch(ROLE_NAME, role):
+            yield Problem("", name, f"makes a role name {role}; at most 64 characters")
+    if args.credentials == "secret":
+        for mount_name, mount in args.mounts.items():
+            if mount.bucket is not None and not mount.secrets:
+                message = "missing; credentials: secret needs the key of the bucket, such as fs.oss.accessKeyId"
+                yield Problem(f"mounts.{mount_name}.secrets", None, message)
+
+
+def _consistency_problems(args: DatasetArgs, kind: RuntimeKind) -> Iterator[Problem]:
+    chosen = CONSISTENCY[args.consistency]
+    if kind not in chosen.kinds:
+        message = (
+            f"cannot be kept by {kind}: files are changed in place, so it takes a file system with all of POSIX: "
+            f"{' or '.join(chosen.kinds)}"
+        )
+        yield Problem("consistency", args.consistency, message)
+    if (args.refresh is not None) != (args.consistency == "periodic"):
+        message = (
+            "missing; say when a periodic dataset is refreshed"
+            if args.refresh is None
+            else f"is for consistency: periodic, not {args.consistency}"
+        )
+        yield Problem("refresh", args.refresh, message)
+    if args.refresh is not None and (wrong := schedule_problem(args.refresh)):
+        yield Problem("refresh", args.refresh, wrong)
+    if args.refresh is not None and kind == "thin":
+        yield Problem("refresh", args.refresh, "has nothing to refresh: thin has no cache; use event-driven")
+    if "stale_seconds" in args.model_fields_set and args.consistency != "event-driven":
+        message = f"is for consistency: event-driven, not {args.consistency}"
+        yield Problem("staleSeconds", args.stale_seconds, message)
+    if args.pattern == "read-write" and not chosen.writes:
+        writing = [name for name, entry in CONSISTENCY.items() if entry.writes]
+        message = f"{args.consistency} is read alone; pods that write need {' or '.join(writing)}"
+        yield Problem("consistency", args.consistency, message)
+    repeated = [name for name, load in args.loads.items() if load.schedule is not None or load.ready_by is not None]
+    if args.consistency == "static" and any(args.loads[name].metadata for name in repeated):
+        message = (
+            f"loads {', '.join(repeated)} look for changes again and again: say periodic, or metadata: false there"
+        )
+        yield Problem("consistency", "static", message)
+
+
+def _runtime_problems(args: DatasetArgs, kind: RuntimeKind, around: DatasetSurroundings) -> Iterator[Problem]:
+    runtime, tier = args.runtime, args.runtime.tier
+    if kind == "thin":
+        for key, value in (("workers", runtime.workers), ("tier", "tier" in runtime.model_fields_set or None)):
+            if value is not None:
+                yield Problem(f"runtime.{key}", runtime.workers, "is of a cache, and thin has none")
+        if args.target is not None:
+            yield Problem("target", None, "is of a cache, and thin has none: readers get what the file system gives")
+    if tier.low >= tier.high:
+        yield Problem("runtime.tier.low", tier.low, f"must be below high = {tier.high:g}")
+    if tier.paths and around.flavor == "ack":
+        yield Problem("runtime.tier.paths", list(tier.paths), "come from the pool's disks on ACK; name a medium")
+    if tier.medium is not None and around.flavor == "upstream":
+        yield Problem("runtime.tier.medium", tier.medium, "is memory here unless paths are named; remove it")
+    if runtime.master.metadata is not None and kind != "jindo":
+        yield Problem("runtime.master.metadata", None, f"is of jindo, not of {kind}")
+    elif runtime.master.metadata is not None and runtime.master.replicas > 1:
+        message = "is one disk, which three masters cannot share; leave it out, or set replicas: 1"
+        yield Problem("runtime.master.metadata", None, message)
+    if runtime.clean_up is not None and kind not in ("alluxio", "juicefs"):
+        yield Problem("runtime.cleanUp", None, f"is of alluxio and juicefs, not of {kind}")
+    if args.target is not None and args.target.pod_gbps is None and args.target.epoch_minutes is None:
+        yield Problem("target", None, "says nothing; give podGbps or epochMinutes")
+    if around.flavor == "upstream":
+        for key, value in (("target", args.target), ("pool", args.pool), ("zone", args.zone)):
+            if value is not None:
+                message = "needs node pools, of which an upstream environment has none; state runtime.workers and tier"
+                yield Problem(key, None if key == "target" else value, message)
+    elif kind != "thin":
+        yield from _node_problems(args, around)
+    if not args.cross_zone and args.zone is None:
+        yield Problem("crossZone", False, "needs zone: the one that workers and readers are in")
+
+
+def _node_problems(args: DatasetArgs, around: DatasetSurroundings) -> Iterator[Problem]:
+    """What is wrong with the nodes of the workers."""
+    runtime, tier = args.runtime, args.runtime.tier
+    caches = [name for name, (pool, _, _) in around.pools.items() if pool.kind == "cache"]
+    if args.pool is not None and args.pool not in around.pools:
+        yield Problem("pool", args.pool, one_of(args.pool, around.pools, "one of nodePools"))
+        return
+    names = [args.pool] if args.pool is not None else caches
+    if not names:
+        yield Problem("pool", None, "there is no pool of kind cache; add one, or name a pool")
+        return
+    zones = {zone for name in names for zone in around.pools[name][2]}
+    if args.zone is not None and args.zone not in zones:
+        yield Problem("zone", args.zone, one_of(args.zone, zones, f"a zone of {', '.join(names)}"))
+        return
+    nodes = candidates(args, around)
+    if not nodes:
+        what = {"local-disk": "local disks", "cloud-disk": "data disks", "memory": "memory to spare"}
+        message = f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no {what[tier.medium or 'memory']}"
+        yield Problem("runtime.tier.medium", tier.medium, message)
+        return
+    most = max(node.workers for node in nodes)
+    if runtime.workers is not None and runtime.workers > most:
+        where = f" in {args.zone}" if args.zone else ""
+        message = f"more than the {most} nodes of {', '.join(names)}{where}; there is one worker on a node"
+        yield Problem("runtime.workers", runtime.workers, message)
+    elif most < 1:
+        yield Problem("pool", args.pool, f"{', '.join(names)} has no node{f' in {args.zone}' if args.zone else ''}")
+    size = max(node.most_gib for node in nodes)
+    if tier.quota_gib is not None and tier.quota_gib > size:
+        media = " or ".join(f"{node.most_gib:,.0f} GiB of {node.medium} in {node.name}" for node in nodes)
+        yield Problem("runtime.tier.quotaGib", tier.quota_gib, f"more than a node has: {media}")
+    elif not any(node.workers >= (runtime.workers or 1) and node.most_gib >= (tier.quota_gib or 1) for node in nodes):
+        yield Problem("runtime", None, f"no pool has so many nodes with so much: {', '.join(names)}")
+
+
+def _reader_problems(args: DatasetArgs, kind: RuntimeKind, around: DatasetSurroundings) -> Iterator[Problem]:
+    readers = args.readers
+    name = readers.job_class
+    if name is not None and around.flavor == "upstream":
+        yield Problem("readers.jobClass", name, "there are no job classes in an upstream environment; remove it")
+        return
+    found = around.job_classes.get(name) if name is not None else None
+    if name is not None and found is None:
+        yield Problem("readers.jobClass", name, one_of(name, around.job_classes, "one of jobClasses"))
+        return
+    if found is not None and not set(found.namespaces) & {*args.namespaces}:
+        message = f"runs in {', '.join(found.namespaces)}, and the dataset is in {', '.join(args.namespaces)}"
+        yield Problem("readers.jobClass", name, message)
+    if found is not None and not found.node_gbps:
+        yield Problem("readers.jobClass", name, "runs on serverless pods alone, where no dataset is mounted")
+    if found is not None and not args.cross_zone and args.zone is not None and args.zone not in found.zones:
+        message = f"{name} runs in {', '.join(sorted(found.zones))}, where no worker is; allow crossZone, or move one"
+        yield Problem("zone", args.zone, message)
+    if args.target is not None and around.flavor == "ack" and math.isinf(readers_of(args, around).node_gbps):
+        yield Problem("readers", None, "a target needs their nodes: name jobClass, or nodeGbps")
+
+
+def _operation_problems(args: DatasetArgs, kind: RuntimeKind) -> Iterator[Problem]:
+    """What is wrong with loads, processes and migrations."""
+    if args.loads and kind == "thin":
+        yield Problem("loads", sorted(args.loads), "have nothing to load into: thin has no cache")
+    if args.migrations and kind != "juicefs":
+        message = f"are of juicefs alone (fluid v1.0.8), not of {kind}"
+        yield Problem("migrations", sorted(args.migrations), message)
+    groups = {"loads": args.loads, "processes": args.processes, "migrations": args.migrations}
+    for (one, first), (other, second) in itertools.combinations(groups.items(), 2):
+        for name in sorted(first.keys() & second.keys()):
+            yield Problem(f"{other}.{name}", name, f"has the name of one of {one}; give it another")
+    if (
+        args.consistency == "periodic"
+        and "refresh" in args.loads.keys() | args.processes.keys() | args.migrations.keys()
+    ):
+        yield Problem("loads.refresh", "refresh", "is the name of what refreshes a periodic dataset; take another")
+    for name, load in args.loads.items():
+        yield from (problem.under(f"loads.{name}") for problem in _load_problems(load))
+    for name, migration in args.migrations.items():
+        path = f"migrations.{name}"
+        if (migration.source is None) == (migration.target is None):
+            yield Problem(path, None, "must name either source or target")
+        if migration.schedule is not None and (wrong := schedule_problem(migration.schedule)):
+            yield Problem(f"{path}.schedule", migration.schedule, wrong)
+        if migration.schedule is not None and migration.after is not None:
+            yield Problem(f"{path}.after", migration.after, "cannot stand beside schedule")
+    yield from _order_problems(args)
+
+
+def _load_problems(load: LoadArgs) -> Iterator[Problem]:
+    ways = {"once": load.once or None, "schedule": load.schedule, "readyBy": load.ready_by, "after": load.after}
+    stated = [key for key, value in ways.items() if value is not None]
+    if len(stated) != 1:
+        yield Problem("", stated or None, f"must have one of {', '.join(ways)}")
+    for key, cron in (("schedule", load.schedule), ("readyBy", load.ready_by)):
+        if cron is not None and (wrong := schedule_problem(cron)):
+            yield Problem(key, cron, wrong)
+    if load.ready_by is not None and not schedule_problem(load.ready_by) and earlier(load.ready_by, 0) is None:
+        yield Problem("readyBy", load.ready_by, "must have one minute and one hour, or nobody can tell what is earlier")
+
+
+def _order_problems(args: DatasetArgs) -> Iterator[Problem]:
+    """Operations that wait for none, for one that runs again and again, or for each other."""
+    after = {
+        **{(name, "loads"): load.after for name, load in args.loads.items()},
+        **{(name, "processes"): process.after for name, process in args.processes.items()},
+        **{(name, "migrations"): migration.after for name, migration in args.migrations.items()},
+    }
+    repeated = {name for name, load in args.loads.items() if load.schedule or load.ready_by}
+    repeated |= {name for name, migration in args.migrations.items() if migration.schedule}
+    known = {name: first for (name, _), first in after.items()}
+    for (name, group), first in after.items():
+        path = f"{group}.{name}.after"
+        if first is None:
+            continue
+        if first not in known or first == name:
+            yield Problem(path, first, one_of(first, set(known) - {name}, "another operation of the dataset"))
+        elif first in repeated:
+            yield Problem(path, first, "runs by a schedule, of which Fluid waits for the first run alone")
+        else:
+            seen, at = {name}, first
+            while at is not None and at not in seen:
+                seen.add(at)
+                at = known.get(at)
+            if at == name:
+                yield Problem(path, first, "closes a circle: each would wait for the other")
+
+
+def _scaling_problems(args: DatasetArgs, kind: RuntimeKind, around: DatasetSurroundings) -> Iterator[Problem]:
+    scaling = args.scaling
+    if not scaling.windows and scaling.metric is None:
+        return
+    if kind == "thin":
+        yield Problem("scaling", None, "is of a cache, and thin has none")
+        return
+    if scaling.metric is not None and kind == "jindo":
+        message = (
+            "JindoRuntime tells autoscalers not which pods are its own (fluid v1.0.8); use windows, or another kind"
+        )
+        yield Problem("scaling.metric", None, message)
+    if kind == "jindo" and around.flavor == "upstream":
+        yield Problem(
+            "scaling.windows", None, "JindoRuntime is scaled by ACK's cron autoscaler alone; use another kind"
+        )
+        return
+    system = "cron-autoscaler" if kind == "jindo" else "keda"
+    if around.systems is not None and system not in around.systems:
+        yield Problem("scaling", None, f"needs the system {system}: add systems.{system}: {{}}")
+    for name, window in scaling.windows.items():
+        for key, cron in (("start", window.start), ("end", window.end)):
+            if wrong := schedule_problem(cron):
+                yield Problem(f"scaling.windows.{name}.{key}", cron, wrong)
+        if window.start == window.end:
+            yield Problem(f"scaling.windows.{name}.end", window.end, "is the start, so the hours are none")
+
+
+def _names(datasets: Mapping[str, DatasetArgs], caching: CachingArgs, around: DatasetSurroundings) -> Iterator[Problem]:
+    """Claims that are there already."""
+    if caching.namespace in around.reserved:
+        yield Problem("", caching.namespace, "caching.namespace is another's already; give the caches one of their own")
+    for name, args in datasets.items():
+        taken = around.claims.get(name, frozenset())
+        for index, space in enumerate(args.namespaces):
+            if space in taken:
+                message = f"has a claim {name} already, of volumes or of a tenant's home; give the dataset another name"
+                yield Problem(f"{name}.namespaces[{index}]", space, message)
+
+
+def _places(args: DatasetArgs) -> Iterator[tuple[str, str]]:
+    """Where a dataset's data are: as kind and name, and path with a slash at its end."""
+    for mount in args.mounts.values():
+        if mount.bucket is not None:
+            yield f"bucket {mount.bucket}", mount.prefix
+        elif mount.file_system is not None:
+            yield f"file system {mount.file_system}", f"{mount.path.strip('/')}/".lstrip("/")
+        elif mount.claim is not None:
+            yield f"claim {mount.claim}", f"{mount.path.strip('/')}/".lstrip("/")
+        elif mount.uri is not None:
+            scheme, _, rest = mount.uri.partition("://")
+            host, _, path = rest.partition("/")
+            yield f"{scheme}://{host}", f"{path.strip('/')}/".lstrip("/")
+
+
+def _overlaps(datasets: Mapping[str, DatasetArgs]) -> Iterator[Problem]:
+    """Data that one dataset writes and another keeps a copy of: it would show what is no longer there."""
+    for (one, first), (other, second) in itertools.combinations(datasets.items(), 2):
+        writers = [name for name, args in ((one, first), (other, second)) if CONSISTENCY[args.consistency].writes]
+        if not writers or {first.consistency, second.consistency} == {"read-write"}:
+            continue
+        for (place, path), (place_2, path_2) in itertools.product(_places(first), _places(second)):
+            if place == place_2 and (path.startswith(path_2) or path_2.startswith(path)):
+                reader = other if writers[0] == one else one
+                message = (
+                    f"{writers[0]} writes {place}/{path if writers[0] == one else path_2}, which {reader} caches: it "
+                    "would show old data; give them directories of their own"
+                )
+                yield Problem(f"{reader}.consistency", datasets[reader].consistency, message)
+                break
+
+
+def _quotas(datasets: Mapping[str, DatasetArgs], around: DatasetSurroundings) -> Iterator[Problem]:
+    """Tenants whose datasets are larger than what they may cache."""
+    used: dict[str, dict[str, float]] = {}
+    for name, args in datasets.items():
+        if args.tenant in around.tenants and args.of is None and kind_of(args, around.flavor) != "thin":
+            workers, quota = args.runtime.workers, args.runtime.tier.quota_gib
+            whole = (args.size_gib or 0) * args.runtime.copies / args.runtime.tier.high
+            used.setdefault(args.tenant or "", {})[name] = workers * quota if workers and quota else whole
+    for tenant, amounts in used.items():
+        if sum(amounts.values()) > around.tenants[tenant]:
+            terms = " + ".join(f"{name} {amount:,.0f}" for name, amount in amounts.items())
+            largest = max(amounts, key=amounts.__getitem__)
+            message = (
+                f"{terms} = {sum(amounts.values()):,.0f} GiB of cache, and {tenant} may have "
+                f"{around.tenants[tenant]:,.0f} (resources.cacheGib)"
+            )
+            yield Problem(f"{largest}.tenant", tenant, message)
+
+
+def _plan_problems(
+    plan: DatasetPlan, plans: Mapping[str, DatasetPlan], around: DatasetSurroundings
+) -> Iterator[Problem]:
+    args, proposal = plan.args, plan.proposal
+    if proposal is None and around.flavor == "ack" and plan.kind != "thin" and not plan.source:
+        there = [
+            f"{other.name} {other.tier.quota_gib:,} GiB of {other.tier.medium}"
+            for other in plans.values()
+            if other.tier is not None
+        ]
+        message = (
+            f"finds no room: a node may get a worker of each, and the others take {', '.join(there) or 'nothing'}; add "
+            "nodes, or state less (runtime.tier.quotaGib)"
+        )
+        yield Problem("runtime", args.runtime.tier.quota_gib, message)
+    for name, load in args.loads.items():
+        if load.ready_by is not None and load_schedule(load, plan) is None:
+            message = "would have to start on another day; give schedule instead"
+            yield Problem(f"loads.{name}.readyBy", load.ready_by, message)
+    if proposal is None or proposal.met or args.target is None:
+        return
+    delivery = proposal.delivery
+    stated = {key: value for key, value in args.target.model_dump(by_alias=True).items() if value is not None}
+    rate, minutes = (
+        (delivery.cold_pod_gbps, delivery.cold_epoch_minutes)
+        if args.target.when == "cold"
+        else (delivery.shared_pod_gbps, delivery.epoch_minutes)
+    )
+    message = (
+        f"cannot be met: {delivery.workers} workers in {delivery.node.name} ({delivery.node.medium}) give each of "
+        f"{args.readers.pods} readers {rate:,.1f} Gbit/s, and a pass takes {minutes:,.0f} minutes; it is limited by "
+        f"the {proposal.bottleneck}"
+    )
+    yield Problem("target", stated, message)

@@ -1,0 +1,165 @@
+"""The datasets of an environment: what they share it with, and what is wrong with them."""
+
+from collections.abc import Iterator, Mapping
+
+from components import catalog
+from components.cache import BucketBandwidth, DatasetPlan, DatasetSurroundings, ReaderNodes, plan_datasets
+from components.cache.problems import datasets_problems
+from components.inputs import InvalidInput, Problem
+from components.job_classes import JobClassPlan, plan_job_classes
+from components.node_pools import NodePoolPlan
+from components.platform.planning import closure
+from components.tenancy.planning import own_buckets, prefix_of
+from components.throttling.planning import plan_throttling
+
+from .environment import Environment, compute, pool_plans, roles
+
+FLUID = "fluid"
+"""The system that runs datasets."""
+
+
+def dataset_plans(environment: Environment, stack: str) -> Mapping[str, DatasetPlan]:
+    """The plans of a valid environment's datasets."""
+    around = dataset_surroundings(environment, stack, pool_plans(environment))
+    return plan_datasets(environment.datasets, environment.caching, around)
+
+
+def dataset_surroundings(
+    environment: Environment, stack: str, pools: Mapping[str, NodePoolPlan]
+) -> DatasetSurroundings:
+    """What the datasets of an environment share. pools: the plans of its node pools; the others are left out."""
+    claims: dict[str, set[str]] = {name: {*args.namespaces} for name, args in environment.volumes.items()}
+    for name, tenant in environment.tenants.items():
+        if tenant.home is not None:
+            claims.setdefault("home", set()).update(tenant.namespaces_of(name))
+    taken = {space for name, tenant in environment.tenants.items() for space in tenant.namespaces_of(name)}
+    taken |= {space for args in environment.job_classes.values() for space in args.namespaces}
+    shared = {name: frozenset(spaces) for name, spaces in claims.items()}
+    limits = {name: float(tenant.resources.cache_gib) for name, tenant in environment.tenants.items()}
+    systems = frozenset(closure(environment.systems, environment.flavor))
+    if environment.flavor == "upstream":
+        return DatasetSurroundings(
+            flavor="upstream", claims=shared, tenants=limits, reserved=frozenset(taken), systems=systems
+        )
+    return DatasetSurroundings(
+        flavor="ack",
+        name=environment.name(stack),
+        region=environment.region,
+        pools={
+            name: (args, pools[name], environment.zones_of(args))
+            for name, args in environment.node_pools.items()
+            if name in pools
+        },
+        buckets=environment.bucket_names(stack),
+        bandwidth=_bandwidth(environment, stack),
+        file_systems=environment.file_systems,
+        claims=shared,
+        job_classes=_reader_nodes(environment, pools),
+        tenants=limits,
+        reserved=frozenset(taken),
+        systems=systems,
+    )
+
+
+def _bandwidth(environment: Environment, stack: str) -> Mapping[str, BucketBandwidth]:
+    """Download of each bucket: by throttling, and where that sets no limit, what the region gives the account."""
+    region = catalog.oss_throughput().get(environment.region)
+    whole = region.read_gbps if region else None
+    found = dict.fromkeys(environment.buckets, BucketBandwidth(whole, whole))
+    if not environment.throttling.enabled:
+        return found
+    try:
+        plan = plan_throttling(environment.throttling, environment.bucket_names(stack), roles(environment))
+    except InvalidInput:
+        return found  # Reported where throttling is checked.
+    pool = plan.bandwidth.finite.get("download_total")
+    for row in plan.table:
+        if row.kind == "bucket":
+            most = row.best.finite.get("download_total", pool)
+            sure = row.worst.finite.get("download_total") if row.worst is not None else None
+            found[row.name] = BucketBandwidth(sure or most, most)
+    return found
+
+
+def _reader_nodes(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Mapping[str, ReaderNodes]:
+    """Where pods of each job class run: the nodes on which each gets the least bandwidth."""
+    if pools.keys() != environment.node_pools.keys():
+        return {}
+    try:
+        plans = plan_job_classes(environment.job_classes, compute(environment, pools), environment.scheduling)
+    except InvalidInput:
+        return {}  # Reported where the classes are checked.
+    return {name: _nodes_of(plan, environment, pools) for name, plan in plans.items()}
+
+
+def _nodes_of(plan: JobClassPlan, environment: Environment, pools: Mapping[str, NodePoolPlan]) -> ReaderNodes:
+    known = catalog.instance_types()
+    rungs = [*plan.rungs, *plan.off_peak_rungs]
+    places = [
+        (known[name].network_gbps, max(1, int(rung.fit.per_node.maximum)))
+        for rung in rungs
+        if rung.pool
+        for name in rung.fit.types
+        if name in known
+    ]
+    gbps, per_node = min(places, key=lambda place: place[0] / place[1], default=(0.0, 1))
+    zones = {zone for rung in rungs if rung.pool for zone in environment.zones_of(environment.node_pools[rung.pool])}
+    return ReaderNodes(
+        namespaces=plan.args.namespaces,
+        node_gbps=gbps,
+        pods_per_node=per_node,
+        zones=frozenset(zones),
+        serverless=any(rung.kind == "serverless" for rung in rungs),
+    )
+
+
+def dataset_problems(environment: Environment, stack: str, pools: Mapping[str, NodePoolPlan]) -> Iterator[Problem]:
+    """What is wrong with the datasets of an environment. pools: the plans of its node pools."""
+    if not environment.datasets:
+        return
+    around = dataset_surroundings(environment, stack, pools)
+    yield from (
+        problem.under("datasets") for problem in datasets_problems(environment.datasets, environment.caching, around)
+    )
+    yield from _access_problems(environment)
+    system = environment.systems.get(FLUID)
+    if system is None or not system.enabled:
+        path = f"systems.{FLUID}.enabled" if system else f"systems.{FLUID}"
+        message = f"runs datasets; {'switch it on' if system else f'add systems.{FLUID}: {{}}'}"
+        yield Problem(path, False if system else None, message)
+    for name, pool in environment.node_pools.items():
+        if pool.image_type == "ContainerOS" and pool.kind != "system":
+            message = f"Fluid does not run on ContainerOS, and datasets may be read on the nodes of {name}"
+            yield Problem(f"nodePools.{name}.imageType", pool.image_type, message)
+    if environment.flavor == "ack" and not environment.cluster.spec.startswith("ack.pro"):
+        yield Problem("cluster.spec", environment.cluster.spec, "datasets (ack-fluid) need a Pro specification")
+
+
+def _access_problems(environment: Environment) -> Iterator[Problem]:
+    """Datasets that show one tenant's part of a bucket to another."""
+    owners = {space: name for name, tenant in environment.tenants.items() for space in tenant.namespaces_of(name)}
+    for dataset, args in environment.datasets.items():
+        whole = environment.datasets.get(args.of or "", args)
+        writes = whole.consistency in ("separate-writes", "read-write")
+        for index, space in enumerate(args.namespaces):
+            reader = owners.get(space)
+            path = f"datasets.{dataset}.namespaces[{index}]"
+            if reader is None and environment.tenants:
+                yield Problem(path, space, "belongs to no tenant; name namespaces of tenants")
+                continue
+            for mount in whole.mounts.values() if reader else ():
+                for owner, tenant in environment.tenants.items():
+                    parts = [
+                        (own.bucket, prefix_of(owner, tenant, entry), () if writes else own.readers)
+                        for entry, own in tenant.prefixes.items()
+                    ]
+                    parts += [(bucket, "", ()) for bucket in own_buckets(owner, tenant, {})]
+                    for bucket, prefix, readers in parts:
+                        touches = prefix.startswith(mount.prefix) or mount.prefix.startswith(prefix)
+                        if bucket == mount.bucket and touches and reader not in (owner, *readers):
+                            does = "write" if writes else "see"
+                            message = (
+                                f"belongs to {reader}, and would {does} {bucket}/{prefix} of {owner}, which does not "
+                                "let it"
+                            )
+                            yield Problem(path, space, message)
