@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from components import catalog
 from components.cache import BucketBandwidth, DatasetPlan, DatasetSurroundings, ReaderNodes, plan_datasets
+from components.cache.options import CONSISTENCY
 from components.cache.problems import datasets_problems
 from components.inputs import InvalidInput, Problem
 from components.job_classes import JobClassPlan, plan_job_classes
@@ -122,6 +123,7 @@ def dataset_problems(environment: Environment, stack: str, pools: Mapping[str, N
         problem.under("datasets") for problem in datasets_problems(environment.datasets, environment.caching, around)
     )
     yield from _access_problems(environment)
+    yield from _volume_problems(environment)
     system = environment.systems.get(FLUID)
     if system is None or not system.enabled:
         path = f"systems.{FLUID}.enabled" if system else f"systems.{FLUID}"
@@ -140,7 +142,7 @@ def _access_problems(environment: Environment) -> Iterator[Problem]:
     owners = {space: name for name, tenant in environment.tenants.items() for space in tenant.namespaces_of(name)}
     for dataset, args in environment.datasets.items():
         whole = environment.datasets.get(args.of or "", args)
-        writes = whole.consistency in ("separate-writes", "read-write")
+        writes = CONSISTENCY[whole.consistency].writes
         for index, space in enumerate(args.namespaces):
             reader = owners.get(space)
             path = f"datasets.{dataset}.namespaces[{index}]"
@@ -163,3 +165,48 @@ def _access_problems(environment: Environment) -> Iterator[Problem]:
                                 "let it"
                             )
                             yield Problem(path, space, message)
+
+
+def _volume_problems(environment: Environment) -> Iterator[Problem]:
+    """Directories that a dataset has to itself, and a volume shows, too."""
+    for name, args in environment.datasets.items():
+        for entry, mount in args.mounts.items():
+            for volume, other in environment.volumes.items():
+                touches = other.prefix.startswith(mount.prefix) or mount.prefix.startswith(other.prefix)
+                if mount.bucket is None or mount.bucket != other.bucket or not touches:
+                    continue
+                if args.consistency == "separate-writes":
+                    message = (
+                        f"the volume {volume} shows {other.bucket}/{other.prefix}, too, which separate-writes needs "
+                        "for itself; use either"
+                    )
+                    yield Problem(f"datasets.{name}.mounts.{entry}.prefix", mount.prefix, message)
+
+
+def dataset_notes(environment: Environment) -> dict[str, list[str]]:
+    """What a platform engineer must know of datasets, by their names: who may change what they take for unchanged."""
+    notes: dict[str, list[str]] = {}
+    for name, args in environment.datasets.items():
+        if args.consistency != "static" or args.of is not None:
+            continue
+        for mount in args.mounts.values():
+            writers = [
+                f"{owner} (its part {own.bucket}/{prefix_of(owner, tenant, entry)})"
+                for owner, tenant in environment.tenants.items()
+                for entry, own in tenant.prefixes.items()
+                if own.bucket == mount.bucket
+                and own.writers
+                and mount.prefix.startswith(prefix_of(owner, tenant, entry))
+            ]
+            writers += [
+                f"the volume {volume}"
+                for volume, other in environment.volumes.items()
+                if other.bucket is not None
+                and other.bucket == mount.bucket
+                and not other.read_only
+                and mount.prefix.startswith(other.prefix)
+            ]
+            if writers:
+                text = f"is static, and may be written by {', '.join(writers)}: what changes is not seen"
+                notes.setdefault(name, []).append(text)
+    return notes

@@ -16,6 +16,8 @@ from typing import Any
 
 import yaml
 
+from components.cache import DatasetPlan
+from components.cache.rendering import node_requirements
 from components.inputs import InvalidInput, Problem, one_of
 from components.job_classes import JobClassPlan, plan_job_classes
 from components.job_classes.planning import CLASS_LABEL
@@ -34,6 +36,7 @@ from components.tenancy import TenantPlan
 
 from .admission import refusals
 from .charts import UnreadableChart, rendered
+from .datasets import dataset_plans
 from .environment import Environment, job_class_plans, whole_compute
 from .loading import InvalidEnvironment, load_environment, read_stack_config
 from .queues import queue_plan
@@ -64,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     tenants = tenant_plans(environment, surroundings(environment, options.environment))
     queues = queue_plan(environment, options.environment)
+    datasets = dataset_plans(environment, options.environment)
     problems = [
         (file, problem)
         for file, manifests in jobs.items()
@@ -71,6 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             *job_problems(environment, manifests),
             *tenant_problems(environment, tenants, manifests),
             *queue_problems(environment, queues, manifests),
+            *dataset_problems(environment, datasets, manifests),
         )
     ]
     if problems:
@@ -203,6 +208,40 @@ def queue_problems(
                 name = template.labels[CLASS_LABEL]
                 message = f"the class {name} runs on serverless pods, too, which do not start together; use another"
                 yield Problem(f"{path} {template.path}".rstrip(), sorted(together)[0], message)
+
+
+def dataset_problems(
+    environment: Environment, datasets: Mapping[str, DatasetPlan], manifests: Sequence[Mapping[str, Any]]
+) -> Iterator[Problem]:
+    """What keeps pods from mounting the datasets whose claims they name; paths start with kind and name."""
+    placements = {name: plan.placement for name, plan in job_class_plans(environment).items()} if datasets else {}
+    for path, manifest in _with_embedded(manifests) if datasets else ():
+        namespace = str((manifest.get("metadata") or {}).get("namespace", ""))
+        for template in pod_templates(placed(manifest, placements, CLASS_LABEL)):
+            where = f"{path} {template.path}".rstrip()
+            claims = [str((v.get("persistentVolumeClaim") or {}).get("claimName", "")) for v in _volumes(template)]
+            named = [datasets[claim] for claim in claims if claim in datasets and namespace in datasets[claim].claims]
+            caches = [plan.source or plan.name for plan in named]
+            for plan, cache in zip(named, caches, strict=True):
+                if caches.count(cache) > 1:
+                    message = f"two claims of the cache {cache}, and a pod can mount one; mount it once, with subPath"
+                    yield Problem(where, plan.name, message)
+            affinity = (template.spec.get("affinity") or {}).get("nodeAffinity") or {}
+            required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}
+            for term in required.get("nodeSelectorTerms") or () if named else ():
+                expressions = term.get("matchExpressions") or ()
+                virtual = {"key": "type", "operator": "In", "values": ["virtual-kubelet"]} in expressions
+                if virtual and node_requirements(named[0])[0] not in expressions:
+                    message = (
+                        "may run on serverless pods, where no dataset is mounted; demand nodes by the affinity "
+                        "type NotIn [virtual-kubelet], as the charts do"
+                    )
+                    yield Problem(where, named[0].name, message)
+
+
+def _volumes(template: PodTemplate) -> Sequence[Mapping[str, Any]]:
+    volumes: Sequence[Mapping[str, Any]] = template.spec.get("volumes") or ()
+    return volumes
 
 
 def _template_problems(

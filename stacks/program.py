@@ -184,7 +184,11 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
             in_cluster=inside is not None,
             tags=tags,
             deleted_with=cluster.resource,
-            opts=inside(platform.systems.get(FLUID), *autoscalers, volumes, *_namespaces(tenants, job_classes))
+            opts=inside(
+                *(platform.systems.get(FLUID), *autoscalers, volumes),
+                *_namespaces(tenants, job_classes),
+                *(buckets[role] for role in _cached(environment)),
+            )
             if inside
             else opts,
         )
@@ -218,6 +222,12 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
             {"tenants": {n: [space.name for space in r.plan.namespaces] for n, r in tenants.items()}} if tenants else {}
         ),
     }
+
+
+def _cached(environment: Environment) -> list[str]:
+    """The buckets that datasets are of, by their roles."""
+    mounts = [mount for args in environment.datasets.values() for mount in args.mounts.values()]
+    return sorted({mount.bucket for mount in mounts if mount.bucket is not None})
 
 
 def _namespaces(tenants: Mapping[str, Tenant], job_classes: JobClasses | None = None) -> list[pulumi.Resource]:

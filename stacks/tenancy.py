@@ -1,8 +1,9 @@
 """What an environment's tenants share a cluster with, and what it can promise them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from components import catalog
+from components.cache.options import CONSISTENCY
 from components.cache.rendering import CLAIM_GIB
 from components.inputs import InvalidInput, Problem, parse_cidr
 from components.job_classes import plan_job_classes, priority_of
@@ -225,7 +226,7 @@ def _volume_problems(environment: Environment) -> Iterator[Problem]:
 
 
 def _file_problems(environment: Environment) -> Iterator[Problem]:
-    """Volumes of file systems through which one tenant would see what another writes, or its home directories."""
+    """Volumes and datasets of file systems through which one tenant would see what another writes, or its homes."""
     spaces = _owners(environment)
     homes = [
         (storage.file_system, storage.path, name)
@@ -233,24 +234,38 @@ def _file_problems(environment: Environment) -> Iterator[Problem]:
         if tenant.home and (storage := environment.storage_classes.get(tenant.home.storage_class))
     ]
     seen: list[tuple[str, str, str, bool]] = []
-    for volume, args in environment.volumes.items():
-        for index, space in enumerate(args.namespaces if args.file_system else ()):
-            tenant, path = spaces.get(space), f"volumes.{volume}.namespaces[{index}]"
+    for where, file_system_name, directory, read_only, namespaces in _mounted(environment):
+        for index, space in enumerate(namespaces):
+            tenant, path = spaces.get(space), f"{where}.namespaces[{index}]"
             if tenant is None:
                 continue
             for file_system, root, owner in homes:
-                if file_system == args.file_system and _overlap(root, args.path):
+                if file_system == file_system_name and _overlap(root, directory):
                     message = f"belongs to {tenant}, and would see the homes of {owner} in {file_system}{root}"
                     yield Problem(path, space, message)
                     break
             for file_system, root, other, reads in seen:
-                if (file_system, other) == (args.file_system, tenant) or file_system != args.file_system:
+                if (file_system, other) == (file_system_name, tenant) or file_system != file_system_name:
                     continue
-                if _overlap(root, args.path) and not (reads and args.read_only):
+                if _overlap(root, directory) and not (reads and read_only):
                     message = f"belongs to {tenant}; {other} is there, too, and tenants share files only to read them"
                     yield Problem(path, space, message)
                     break
-            seen.append((args.file_system or "", args.path, tenant, args.read_only))
+            seen.append((file_system_name, directory, tenant, read_only))
+
+
+def _mounted(environment: Environment) -> Iterator[tuple[str, str, str, bool, Sequence[str]]]:
+    """Directories of file systems that are mounted: the entry, where, whether only to read, in which namespaces."""
+    for volume, args in environment.volumes.items():
+        if args.file_system is not None:
+            yield f"volumes.{volume}", args.file_system, args.path, args.read_only, args.namespaces
+    for dataset, args in environment.datasets.items():
+        whole = environment.datasets.get(args.of or "", args)
+        for mount in whole.mounts.values():
+            if mount.file_system is not None:
+                directory = f"{mount.path.rstrip('/')}{args.directory}" if args.of else mount.path
+                writes = CONSISTENCY[whole.consistency].writes
+                yield f"datasets.{dataset}", mount.file_system, directory, not writes, args.namespaces
 
 
 def _owners(environment: Environment) -> Mapping[str, str]:

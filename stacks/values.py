@@ -10,12 +10,14 @@ from typing import Any
 
 import yaml
 
+from components.cache.rendering import node_preferences, node_requirements, waitable
 from components.inputs import InvalidInput, Problem, one_of
 from components.job_classes import JobClassPlan
 from components.job_templates.common import (
     MarkerValues,
     ObjectStorageValues,
     PlacementValues,
+    PlatformDatasetValues,
     PlatformValues,
     QueueValues,
     ResourceValues,
@@ -25,6 +27,7 @@ from components.queues.rendering import KOORDINATOR_SCHEDULER
 from components.tenancy import TenantPlan
 from components.tenancy.planning import own_bucket, prefix_of
 
+from .datasets import dataset_plans
 from .environment import Environment, job_class_plans
 from .loading import InvalidEnvironment, load_environment, read_stack_config
 from .queues import queue_plan
@@ -75,7 +78,26 @@ def platform_values(environment: Environment, stack: str, namespace: str) -> Pla
         job_classes={name: _placement(plan) for name, plan in classes.items()},
         service_accounts=_accounts(tenant, namespace),
         object_storage=_storage(environment, stack, tenant),
+        datasets=(datasets := _datasets(environment, stack, namespace)),
+        kubectl_image=(environment.scheduling.kubectl_image or "") if datasets else "",
     )
+
+
+def _datasets(environment: Environment, stack: str, namespace: str) -> dict[str, PlatformDatasetValues]:
+    """The datasets that have a claim in a namespace."""
+    plans = dataset_plans(environment, stack)
+    return {
+        name: PlatformDatasetValues(
+            claim=name,
+            cache=plan.source or name,
+            read_only=not plan.writes,
+            waits=waitable(plans[plan.source or name]),
+            requires=node_requirements(plan),
+            prefers=node_preferences(plan),
+        )
+        for name, plan in plans.items()
+        if namespace in plan.claims
+    }
 
 
 def _queue(plan: QueuePlan, namespace: str) -> QueueValues:

@@ -72,6 +72,15 @@ class DatasetMountArgs(Args):
     secrets: Mapping[str, SecretKey] = {}
     """Options whose values are secret, such as `fs.s3a.accessKeyId`, by their names."""
 
+    @property
+    def text(self) -> str:
+        """The place in words, such as `bucket curated/data/`."""
+        if self.bucket is not None:
+            return f"bucket {self.bucket}/{self.prefix}"
+        if self.file_system is not None:
+            return f"file system {self.file_system}{self.path}"
+        return f"claim {self.claim}{self.path}" if self.claim is not None else self.uri or ""
+
 
 class ReadersArgs(Args):
     """Pods that read at the same time."""

@@ -102,7 +102,8 @@ class DatasetPlan:
     kind: of its runtime, that of the other with `of`; source: the other dataset, "" without `of`; pool, tier, workers:
     "", None and 0 where nothing caches; proposal, at_best: what it delivers with what the source guarantees, and with
     all that the source can give, None where that is not known; statements: of the RAM policy, none where there is no
-    role; claims: the mount point of the claim in each namespace.
+    role; claims: the mount point of the claim in each namespace; mount_points: of the mounts, but for file systems,
+    which the cloud must name first; endpoint: of buckets.
     """
 
     name: str
@@ -121,7 +122,14 @@ class DatasetPlan:
     at_best: Delivery | None
     statements: Sequence[Mapping[str, Any]]
     claims: Mapping[str, str]
+    mount_points: Mapping[str, str] = field(default_factory=dict[str, str])
+    endpoint: str = ""
     notes: Sequence[str] = ()
+
+    def mount_options(self, mount: DatasetMountArgs) -> dict[str, str]:
+        """What a mount is told: what its class says, and what it says itself."""
+        endpoint = {"fs.oss.endpoint": self.endpoint} if mount.bucket is not None else {}
+        return {**endpoint, **self.options.mount, **mount.options}
 
     @property
     def writes(self) -> bool:
@@ -266,6 +274,10 @@ def _plan(name: str, args: DatasetArgs, caching: CachingArgs, around: DatasetSur
         at_best=at_best,
         statements=_statements(args, around),
         claims=dict.fromkeys(args.namespaces, mount),
+        mount_points={
+            entry: point for entry, part in args.mounts.items() if (point := _mount_point(part, around)) is not None
+        },
+        endpoint=f"oss-{around.region}-internal.aliyuncs.com" if around.region else "",
         notes=[*_notes(args, kind, proposal)],
     )
 
@@ -284,6 +296,13 @@ def _notes(args: DatasetArgs, kind: RuntimeKind, proposal: Proposal | None) -> I
         yield "no source says how fast the disks of its nodes are: the network is taken as the limit"
     if args.pattern == "small-files":
         yield "many small files are bound by latency, of which no figures are public: measure it"
+
+
+def _mount_point(mount: DatasetMountArgs, around: DatasetSurroundings) -> str | None:
+    """Where Fluid finds data; None for file systems."""
+    if mount.bucket is not None:
+        return f"oss://{around.buckets[mount.bucket]}/{mount.prefix}"
+    return f"pvc://{mount.claim}{mount.path.rstrip('/')}" if mount.claim is not None else mount.uri
 
 
 def source_of(args: DatasetArgs, around: DatasetSurroundings) -> tuple[Source, Source]:

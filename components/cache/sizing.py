@@ -7,9 +7,9 @@ Formulas of seed 003 (Alibaba Cloud, "Interpreting Data Acceleration in the Era 
 - a pod's bandwidth at most = min(bandwidth of its instance, cache bandwidth); pods that read together share it
 
 What is added here, and is ours: pods on one node share its bandwidth; what lies above the watermark does not stay;
-what is not in the cache comes from the source at the source's rate; a first pass is as slow as the slower of filling
-and reading. Bandwidths are in Gbit/s (10^9 bits), sizes in GiB. Network figures are baselines, so bursts come on top;
-latency is not in them, so many small files are slower than they say.
+what is not in the cache comes from the source, through the workers, so at the slower rate of both; a first pass is as
+slow as the slower of filling and reading. Bandwidths are in Gbit/s (10^9 bits), sizes in GiB. Network figures are
+baselines, so bursts come on top; latency is not in them, so many small files are slower than they say.
 """
 
 import bisect
@@ -221,7 +221,7 @@ def _warm_rate(
     cached = min(own, cache_gbps / readers.pods)
     if hits == 1:
         return cached, ("network of the readers' nodes" if own <= cache_gbps / readers.pods else inside)
-    fetched = own if source.gbps is None else min(own, source.gbps / readers.pods)
+    fetched = cached if source.gbps is None else min(cached, source.gbps / readers.pods)
     rate = 1 / (hits / cached + (1 - hits) / fetched)
     return rate, ("network of the readers' nodes" if rate >= own * (1 - 1e-9) else "cache capacity")
 

@@ -94,6 +94,30 @@ class ObjectStorageValues(Args):
     """Where Spark and Ray keep what they did, such as `oss://acme-prod-event-logs/data/`."""
 
 
+class PlatformDatasetValues(Args):
+    """A cached dataset of the namespace: Fluid keeps it near the nodes that read it, and gives it out as a claim."""
+
+    claim: str = ""
+    """Name of its PersistentVolumeClaim. Empty: the dataset's."""
+
+    cache: str = ""
+    """Name of the cache behind it. A pod can mount only one claim of each cache: kubelet knows volumes by driver and
+    handle, and both claims have the same. Empty: it shares none."""
+
+    read_only: bool = True
+    """Whether it is only read."""
+
+    waits: bool = True
+    """Whether pods can wait until all of it is in the cache: not where there is none, or where it does not hold all."""
+
+    requires: Sequence[Mapping[str, JsonValue]] = ()
+    """What every node of its pods must meet: `matchExpressions` of node affinity, such as
+    `{key: type, operator: NotIn, values: [virtual-kubelet]}`."""
+
+    prefers: Sequence[Mapping[str, JsonValue]] = ()
+    """Nodes that are better for its pods: preferred terms of node affinity, each with `weight` and `preference`."""
+
+
 class PlatformValues(Args):
     """What an environment knows of a namespace. Printed by `make values`; empty for any other cluster."""
 
@@ -124,6 +148,12 @@ class PlatformValues(Args):
     object_storage: ObjectStorageValues = ObjectStorageValues()
     """Where the buckets are."""
 
+    datasets: Mapping[str, PlatformDatasetValues] = {}
+    """The cached datasets of the namespace, by name."""
+
+    kubectl_image: str = ""
+    """Image with kubectl as its entry point, for pods that wait."""
+
 
 class VolumeValues(Args):
     """A claim that is mounted, such as one of the environment's `volumes`, which reach buckets by pod identity."""
@@ -139,6 +169,25 @@ class VolumeValues(Args):
 
     read_only: bool = True
     """Whether it is only read."""
+
+
+class DatasetValues(Args):
+    """A cached dataset that is mounted. Pods find its path in `DATASET_<NAME>`."""
+
+    name: Annotated[str, Field(min_length=1)]
+    """Name of the dataset; one of `platform.datasets`, if the namespace is known."""
+
+    path: Annotated[str, Field(pattern=r"^(/.+)?$")] = ""
+    """Where it is mounted. Empty: `/datasets/<name>`."""
+
+    sub_path: str = ""
+    """A directory of it, instead of the whole."""
+
+    wait_until_cached: bool = False
+    """Whether pods wait until all of it is in the cache."""
+
+    wait_minutes: Annotated[int, Field(ge=1, le=1440)] = 120
+    """Minutes after which waiting fails, and with it the pod."""
 
 
 class GangValues(Args):
@@ -191,6 +240,9 @@ class JobValues(Args):
 
     volumes: Sequence[VolumeValues] = ()
     """Claims that every pod mounts."""
+
+    datasets: Sequence[Annotated[str, Field(min_length=1)] | DatasetValues] = ()
+    """Cached datasets that every pod mounts, by name, or with more to say."""
 
     files: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")], str] = {}
     """Small files, such as the job's script, by name; every pod has them in `/etc/job`."""

@@ -117,7 +117,7 @@ class TrainingJobValues(JobValues):
     """Whether all pods start together or not at all. Not with classes that run on serverless pods."""
 
     checkpoint_directory: Annotated[str, Field(pattern=r"^(/.+)?$")] = ""
-    """Where checkpoints go, below the path of a volume that may be written; `CHECKPOINT_DIR` in every pod."""
+    """Where checkpoints go, below a volume or dataset that may be written; `CHECKPOINT_DIR` in every pod."""
 
     shared_memory_gib: Annotated[int, Field(ge=0, le=1024)] = 0
     """Size of `/dev/shm`, out of the pod's memory, for data loaders of many processes. 0: the container runtime's

@@ -50,6 +50,8 @@ POLICY = "alicloud:ram/policy:Policy"
 ATTACHMENT = "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment"
 BUCKET_POLICY = "alicloud:oss/bucketPolicy:BucketPolicy"
 
+DATASET = "kubernetes:data.fluid.io/v1alpha1:Dataset"
+
 HELD = (
     *("requests.cpu", "requests.memory", "pods"),
     *("requests.nvidia.com/gpu", "requests.aliyun.com/gpu", "requests.aliyun.com/gpu-mem"),
@@ -374,6 +376,10 @@ def _data_ways(
             for statement in statements:
                 for tenant in _grantees(statement, seen, takers, people) if statement.effect == "Allow" else ():
                     held.setdefault(tenant, []).append((f"the policy of {bucket}", [statement]))
+    for space, name, point, _ in _dataset_mounts(resources):
+        if space in seen.tenant_of and point.startswith("oss://"):
+            mounted = _allowed(f"acs:oss:*:*:{point.removeprefix('oss://')}*")
+            held.setdefault(seen.tenant_of[space], []).append((f"the dataset {name}", mounted))
     index = _AssetIndex(assets)
     for tenant, policies in held.items():
         for source, statements in policies:
@@ -383,6 +389,52 @@ def _data_ways(
                 context = {"acs:SecureTransport": "true"}
                 if asset.tenant != tenant and ram_policies.could(everything, asset.action, asset.resource, context):
                     yield Way(tenant, asset.tenant, "data", f"{source} reads {asset.label}", asset.label)
+
+
+def _dataset_mounts(resources: Sequence[Resource]) -> Iterator[tuple[str, str, str, bool]]:
+    """What datasets show a namespace, as namespace, dataset, mount point and whether it is written: those that refer to
+    another one show what that one mounts."""
+    mounts: dict[str, list[Mapping[str, Any]]] = {}
+    for resource in resources:
+        if resource.type == DATASET:
+            metadata = resource.inputs["metadata"]
+            mounts[f"{metadata['namespace']}/{metadata['name']}"] = list(resource.inputs["spec"].get("mounts") or ())
+    claims: dict[str, Mapping[str, Any]] = {}
+    for resource in resources:
+        if resource.type == VOLUME and (claim := resource.inputs["spec"].get("claimRef")):
+            claims[f"{claim['namespace']}/{claim['name']}"] = resource.inputs["spec"]["csi"]["volumeAttributes"]
+    points = [str(mount["mountPoint"]) for entries in mounts.values() for mount in entries]
+    # Caches themselves show nobody anything: who refers to them does.
+    caches = {"/".join(point.removeprefix("dataset://").split("/")[:2]) for point in points if "dataset://" in point}
+    for resource in resources:
+        if resource.type != DATASET:
+            continue
+        metadata, spec = resource.inputs["metadata"], resource.inputs["spec"]
+        if f"{metadata['namespace']}/{metadata['name']}" in caches:
+            continue
+        writes = "ReadOnlyMany" not in (spec.get("accessModes") or ("ReadOnlyMany",))
+        for mount in spec.get("mounts") or ():
+            point = str(mount["mountPoint"])
+            if not point.startswith("dataset://"):
+                yield metadata["namespace"], metadata["name"], _through(point, metadata["namespace"], claims), writes
+                continue
+            space, name, *below = point.removeprefix("dataset://").split("/")
+            for behind in mounts.get(f"{space}/{name}", ()):
+                source = _through(str(behind["mountPoint"]), space, claims)
+                # With one mount, a directory of the dataset is one of its source; of several, all count.
+                part = f"{source.rstrip('/')}/{'/'.join(below)}/" if below and behind.get("path") == "/" else source
+                yield metadata["namespace"], metadata["name"], part, writes
+
+
+def _through(point: str, space: str, claims: Mapping[str, Mapping[str, Any]]) -> str:
+    """A mount point, and of a claim what its volume shows."""
+    if not point.startswith("pvc://"):
+        return point
+    claim, _, path = point.removeprefix("pvc://").partition("/")
+    attributes = claims.get(f"{space}/{claim}", {})
+    if attributes.get("bucket"):
+        return f"oss://{attributes['bucket']}{str(attributes.get('path', '/')).rstrip('/')}/{path}"
+    return f"{attributes['server']}{str(attributes.get('path', '/')).rstrip('/')}/{path}" if attributes else point
 
 
 def _file_ways(resources: Sequence[Resource], seen: _Seen) -> Iterator[Way]:
@@ -405,6 +457,11 @@ def _file_ways(resources: Sequence[Resource], seen: _Seen) -> Iterator[Way]:
             # Each claim has a directory of its own, somewhere below that of the class.
             below = f"{classes[spec['storageClassName']]}{metadata.get('namespace')}-{metadata.get('name')}/"
             places.append((seen.tenant_of.get(metadata.get("namespace", ""), PLATFORM), below, True))
+    for space, _, point, writes in _dataset_mounts(resources):
+        if "://" not in point:
+            server, _, path = point.partition("/")
+            place = f"{server}:/{path.strip('/')}/" if path else f"{server}:/"
+            places.append((seen.tenant_of.get(space, PLATFORM), place, writes))
     places.sort(key=lambda place: place[1])
     above: list[tuple[str, str, bool]] = []
     for tenant, place, writes in places:

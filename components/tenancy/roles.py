@@ -78,27 +78,35 @@ PEOPLE: Mapping[Role, Sequence[Rule]] = {
 """Rules by role. Engineers put secrets in place and do not read them back, though whoever may start pods can mount what
 lies in the same namespace. Nobody changes quotas, limits, network policies, roles and bindings: they come from here."""
 
+_WAIT = Rule("data.fluid.io", ("datasets",), READ)
+"""What a pod needs to wait until a dataset is in its cache."""
+
 JOBS: Mapping[JobKind, Sequence[Rule]] = {
     # The autoscaler of a Ray head, as KubeRay makes it for heads without a service account of their own.
     "ray": [
         Rule("", ("pods",), (*READ, "patch")),
         Rule("", ("pods/resize",), ("patch",)),
         Rule("ray.io", ("rayclusters",), ("get", "patch")),
+        _WAIT,
     ],
     # The driver makes and removes its executors.
     "spark": [
-        Rule("", ("pods", "configmaps", "services", "persistentvolumeclaims"), (*READ, *WRITE, "deletecollection"))
+        Rule("", ("pods", "configmaps", "services", "persistentvolumeclaims"), (*READ, *WRITE, "deletecollection")),
+        _WAIT,
     ],
     # The executor of a workflow reports what its step gave.
     "workflow": [
         Rule("argoproj.io", ("workflowtaskresults",), ("create", "patch")),
         *_rules(JOB_RESOURCES, (*READ, *WRITE)),
         Rule("", ("pods", "pods/log"), READ),
+        _WAIT,
     ],
+    "training": [_WAIT],
+    "inference": [_WAIT],
+    "notebook": [_WAIT],
 }
-"""Rules of the service accounts by kind of job; the others need none. Sources: ray-project/kuberay v1.7.0,
-ray-operator, BuildRole; kubeflow/spark-operator, chart spark-operator-chart, templates of spark; Argo
-Workflows, workflow-rbac."""
+"""Rules of the service accounts by kind of job. Sources: ray-project/kuberay v1.7.0, ray-operator, BuildRole;
+kubeflow/spark-operator, chart spark-operator-chart, templates of spark; Argo Workflows, workflow-rbac."""
 
 
 STOPPER_RULES: Sequence[Rule] = [

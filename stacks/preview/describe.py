@@ -9,6 +9,7 @@ from components.storage import RESTORE_TIMES
 from .diff import Diff
 from .document import (
     Document,
+    DocumentDataset,
     DocumentJobClass,
     DocumentPromise,
     DocumentQueue,
@@ -184,6 +185,59 @@ def queue_lines(queues: DocumentQueues) -> list[str]:
     return [*(queue_sums(queue) for queue in queues.queues if queue.minima_below), kinds, *queues.notes]
 
 
+DATASET_COLUMNS = (
+    *("dataset", "from", "GiB", "cache", "held", "Gbit/s: all, a reader", "target"),
+    *("a pass: first, then (min)", "warm-up (min)", "limited by", "a month"),
+)
+
+
+def dataset_cells(dataset: DocumentDataset) -> tuple[str, ...]:
+    """A dataset as a table shows it."""
+    size = "" if dataset.size_gib is None else f"{dataset.size_gib:,.0f}"
+    if dataset.of:
+        cache = f"that of {dataset.of}"
+    elif not dataset.medium:
+        cache = f"none ({dataset.kind})"
+    else:
+        where = " in ".join(filter(None, [dataset.pool, dataset.zone]))
+        cache = f"{dataset.workers} x {dataset.quota_gib:,} GiB {dataset.medium}{f', {where}' if where else ''}"
+    first = (f"{dataset.name} ({dataset.consistency})", ", ".join(dataset.sources), size, cache)
+    delivery = dataset.delivery
+    if delivery is None:
+        return (*first, "", "", "", "", "", "", "")
+    reader = "" if delivery.reader_gbps is None else f", {_short(delivery.reader_gbps)}"
+    passes = [m for m in (delivery.cold_epoch_minutes, delivery.epoch_minutes) if m is not None]
+    return (
+        *first,
+        f"{delivery.hits:.0%}",
+        f"{_short(delivery.cache_gbps)}{reader}",
+        delivery.target,
+        ", ".join(map(_short, passes)),
+        span(delivery.warm_up_minutes.minimum, delivery.warm_up_minutes.maximum),
+        delivery.limit,
+        "no price" if delivery.month is None else f"{delivery.currency} {delivery.month:,.0f}",
+    )
+
+
+def _short(amount: float) -> str:
+    """An amount with a digit after the point where it is small."""
+    return f"{amount:,.0f}" if amount >= 100 else f"{amount:,.1f}".removesuffix(".0")
+
+
+def dataset_lines(datasets: Sequence[DocumentDataset]) -> list[str]:
+    """What stands below the table of datasets."""
+    lines: dict[str, list[str]] = {}
+    for dataset in datasets:
+        lines.setdefault(f"{dataset.consistency}: {dataset.guarantees} It costs: {dataset.costs}", []).append(
+            dataset.name
+        )
+    return [
+        *(f"{', '.join(names)}: {text.partition(': ')[2]}" for text, names in lines.items()),
+        *(f"{dataset.name} {note}." for dataset in datasets for note in dataset.notes),
+        "Figures are for the baseline of networks, and what throttling guarantees; the cost is a part of the pools'.",
+    ]
+
+
 FEW_TENANTS = 8
 """Up to so many, who reaches whom is shown as a matrix; above, only what is reached."""
 
@@ -340,6 +394,25 @@ def _quota(inputs: Inputs) -> str:
     return f"{inputs['metadata']['namespace']}: " + ", ".join(f"{name} {value}" for name, value in hard.items())
 
 
+def _fluid_dataset(inputs: Inputs) -> str:
+    spec, metadata = inputs["spec"], inputs["metadata"]
+    points = ", ".join(mount["mountPoint"] for mount in spec["mounts"])
+    return f"{metadata['namespace']}/{metadata['name']}: {points}, {', '.join(spec['accessModes'])}"
+
+
+def _fluid_runtime(inputs: Inputs) -> str:
+    spec = inputs["spec"]
+    levels = spec.get("tieredstore", {}).get("levels", ())
+    sizes = [f"{level['mediumtype']} {level.get('quota') or level.get('quotaList')}" for level in levels]
+    return f"{spec['replicas']} workers, {', '.join(sizes)}" if "replicas" in spec else "no cache"
+
+
+def _fluid_operation(inputs: Inputs) -> str:
+    spec = inputs["spec"]
+    when = spec.get("schedule") or (f"after {spec['runAfter']['name']}" if "runAfter" in spec else "once")
+    return f"at {when}" if spec.get("schedule") else when
+
+
 def _joined(*names: str) -> Callable[[Inputs], str]:
     return lambda inputs: ", ".join(str(inputs[name]) for name in names if name in inputs)
 
@@ -383,6 +456,15 @@ _DESCRIBERS: Mapping[str, Callable[[Inputs], str]] = {
     "kubernetes:batch/v1:CronJob": lambda i: f"at {i['spec']['schedule']}, {i['spec'].get('timeZone', 'UTC')}",
     "kubernetes:core/v1:ConfigMapPatch": lambda i: f"{i['metadata']['namespace']}/{i['metadata']['name']}",
     "kubernetes:core/v1:PersistentVolume": _volume,
+    **{
+        f"kubernetes:data.fluid.io/v1alpha1:{kind}": describer
+        for kinds, describer in (
+            (("Dataset",), _fluid_dataset),
+            (("JindoRuntime", "AlluxioRuntime", "JuiceFSRuntime", "ThinRuntime"), _fluid_runtime),
+            (("DataLoad", "DataProcess", "DataMigrate"), _fluid_operation),
+        )
+        for kind in kinds
+    },
     "kubernetes:helm.sh/v3:Release": _release,
     "kubernetes:kueue.x-k8s.io/v1beta2:ClusterQueue": lambda i: f"in cohort {i['spec'].get('cohortName')}",
     "kubernetes:kueue.x-k8s.io/v1beta2:LocalQueue": lambda i: (

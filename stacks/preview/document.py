@@ -6,6 +6,7 @@ removal raises it.
 
 import functools
 import importlib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -16,6 +17,8 @@ from pulumi import _types  # pyright: ignore[reportPrivateUsage]
 from pydantic import JsonValue
 
 from components import catalog
+from components.cache import DatasetPlan
+from components.cache.options import CONSISTENCY
 from components.capacity import Range, Resource, pool_sizes, total_capacity
 from components.cost import Usage, estimate
 from components.inputs import Args
@@ -31,6 +34,7 @@ from components.throttling.planning import GuaranteeRow, not_protected, plan_thr
 from components.throttling.wire import UNLIMITED
 
 from ..addresses import AddressNeed, address_needs
+from ..datasets import dataset_notes, dataset_plans
 from ..environment import Environment, job_class_plans, pool_plans, roles
 from ..policy_config import policy_config, usage_by_resource
 from ..queues import queue_plan
@@ -303,6 +307,60 @@ class DocumentQueues(Args):
     notes: Sequence[str]
 
 
+class DocumentDelivery(Args):
+    """What a cache delivers with what its source guarantees."""
+
+    capacity_gib: float
+    hits: float
+    """Share of reads that it answers once it is warm, 0 to 1."""
+    cache_gbps: float
+    """Of all workers together."""
+    pod_gbps: float
+    """Of one pod that reads alone."""
+    reader_gbps: float | None
+    """Of each reader while all read. None: nothing is known of their nodes."""
+    epoch_minutes: float | None
+    """Of a pass of all readers over the data, once it is warm."""
+    cold_epoch_minutes: float | None
+    """Of the first pass."""
+    warm_up_minutes: DocumentRange
+    """Of filling it before: with all that the source can give, and with what it guarantees."""
+    limit: str
+    """What keeps it from more."""
+    target: str
+    """What was asked for, or an empty text."""
+    month: float | None
+    """Cost of the workers' part of their nodes, which the pools' cost holds already. None: no price."""
+    currency: str
+
+
+class DocumentDataset(Args):
+    """One dataset: where data come from, what caches them, and what that delivers."""
+
+    name: str
+    description: str
+    of: str
+    """The dataset that this is a part of, or an empty text."""
+    sources: Sequence[str]
+    size_gib: float | None
+    namespaces: Sequence[str]
+    tenant: str
+    kind: Literal["jindo", "alluxio", "juicefs", "thin"]
+    consistency: Literal["static", "periodic", "event-driven", "separate-writes", "read-write"]
+    guarantees: str
+    costs: str
+    pool: str
+    zone: str
+    medium: str
+    """Of the cache; an empty text where there is none."""
+    workers: int
+    quota_gib: int
+    """Cache of one worker."""
+    delivery: DocumentDelivery | None
+    """None: there is no cache, or its nodes are not known."""
+    notes: Sequence[str]
+
+
 class DocumentCapacity(Args):
     """What the environment can hold."""
 
@@ -364,6 +422,7 @@ class Document(Args):
     systems: Sequence[DocumentSystem] = ()
     queues: DocumentQueues | None = None
     """None: jobs do not queue."""
+    datasets: Sequence[DocumentDataset] = ()
     unconfirmed: Mapping[str, str] = {}
     """What no source confirms of an in-cluster system, by its name."""
     cost: DocumentCost
@@ -420,6 +479,7 @@ def build(
         throttling=_throttling(environment, recording.stack),
         tenancy=tenancy(environment, recording),
         systems=[_system(system) for system in systems],
+        datasets=_datasets(environment, recording.stack),
         queues=_queues(queue_plan(environment, recording.stack)) if environment.in_cluster else None,
         unconfirmed={system.name: system.unconfirmed for system in systems if system.unconfirmed},
         cost=_cost(environment, recording.stack, resources),
@@ -681,6 +741,61 @@ def _queues(plan: QueuePlan) -> DocumentQueues | None:
         )
     return DocumentQueues(
         engine=plan.engine, queues=queues, kinds=sorted(markers(plan, namespace)), notes=queue_notes(plan)
+    )
+
+
+def _datasets(environment: Environment, stack: str) -> list[DocumentDataset]:
+    notes = dataset_notes(environment)
+    return [_dataset(plan, notes.get(name, ())) for name, plan in dataset_plans(environment, stack).items()]
+
+
+def _dataset(plan: DatasetPlan, notes: Sequence[str]) -> DocumentDataset:
+    args = plan.args
+    chosen = CONSISTENCY[args.consistency]
+    return DocumentDataset(
+        name=plan.name,
+        description=args.description,
+        of=plan.source,
+        sources=[f"{plan.source}{args.directory}"] if plan.source else [m.text for m in args.mounts.values()],
+        size_gib=args.size_gib,
+        namespaces=args.namespaces,
+        tenant=args.tenant or "",
+        kind=plan.kind,
+        consistency=args.consistency,
+        guarantees=chosen.guarantees.replace("`staleSeconds`", f"{args.stale_seconds} seconds"),
+        costs=chosen.costs,
+        pool=plan.pool,
+        zone=plan.zone,
+        medium=plan.tier.medium if plan.tier else "",
+        workers=plan.workers,
+        quota_gib=plan.tier.quota_gib if plan.tier else 0,
+        delivery=_delivery(plan),
+        notes=[*plan.notes, *notes],
+    )
+
+
+def _delivery(plan: DatasetPlan) -> DocumentDelivery | None:
+    found, best, target = plan.delivery, plan.at_best, plan.args.target
+    if found is None or best is None or plan.proposal is None:
+        return None
+    known = math.isfinite(found.shared_pod_gbps)
+    wanted = [
+        *([f"{target.pod_gbps:g} Gbit/s a pod"] if target and target.pod_gbps else []),
+        *([f"a pass in {target.epoch_minutes:g} min"] if target and target.epoch_minutes else []),
+    ]
+    return DocumentDelivery(
+        capacity_gib=found.capacity_gib,
+        hits=round(found.hits, 4),
+        cache_gbps=found.cache_gbps,
+        pod_gbps=round(found.pod_gbps, 3),
+        reader_gbps=round(found.shared_pod_gbps, 3) if known else None,
+        epoch_minutes=round(found.epoch_minutes, 2) if known else None,
+        cold_epoch_minutes=round(found.cold_epoch_minutes, 2) if known else None,
+        warm_up_minutes=DocumentRange(minimum=round(best.warm_up_minutes, 2), maximum=round(found.warm_up_minutes, 2)),
+        limit=plan.proposal.bottleneck,
+        target=f"{', '.join(wanted)}, {target.when}" if target and wanted else "",
+        month=None if found.month is None else round(found.month, 2),
+        currency=found.node.currency,
     )
 
 

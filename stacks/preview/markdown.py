@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Sequence
 
 from .describe import (
+    DATASET_COLUMNS,
     PROMISE_COLUMNS,
     QUEUE_COLUMNS,
     SYSTEM_COLUMNS,
     TENANT_COLUMNS,
     cost_before,
     counted,
+    dataset_cells,
+    dataset_lines,
     describe,
     holes,
     isolation_rows,
@@ -70,6 +73,9 @@ def render(document: Document, diff: Diff | None = None) -> str:
         parts += _folded("Job classes and where they run", _job_classes(document))
     if document.throttling is not None:
         parts += _folded("OSS throttling", _throttling(document.throttling))
+    if document.datasets:
+        lines = [f"- {line}" for line in dataset_lines(document.datasets)]
+        parts += _folded("Datasets", [*_table(DATASET_COLUMNS, map(dataset_cells, document.datasets)), *lines, ""])
     if document.tenancy is not None:
         if document.tenancy.holes:
             parts += [*(f"- **Hole between tenants**: {line}" for line in holes(document.tenancy)), ""]

@@ -9,12 +9,15 @@ from rich.text import Text
 from rich.tree import Tree
 
 from .describe import (
+    DATASET_COLUMNS,
     PROMISE_COLUMNS,
     QUEUE_COLUMNS,
     SYSTEM_COLUMNS,
     TENANT_COLUMNS,
     cost_before,
     counted,
+    dataset_cells,
+    dataset_lines,
     describe,
     holes,
     isolation_rows,
@@ -71,6 +74,7 @@ def render(document: Document, diff: Diff | None = None) -> RenderableType:
         ("Job classes", _job_classes(document)),
         ("Fit: where a pod of each class runs, in this order", _fit(document)),
         ("OSS throttling: who gets how much, in Gbit/s at worst and at best", _throttling(document)),
+        ("Datasets: what caches them, and what that delivers", _datasets(document)),
         ("Systems, in the order of installation", _systems(document)),
         ("Tenants: what each is guaranteed, and may use", _tenants(document)),
         ("Promised to all tenants, beside what there is", _promises(document)),
@@ -196,6 +200,15 @@ def _throttling(document: Document) -> RenderableType | None:
     for row in throttling.rows:
         table.add_row(*throttle_cells(row))
     return Group(f"Pool {throttling.pool}:", table, *map(escape, [*throttling.notes, *lines]))
+
+
+def _datasets(document: Document) -> RenderableType | None:
+    if not document.datasets:
+        return None
+    table = _table(*DATASET_COLUMNS, numbers=(2, 4, 10))
+    for dataset in document.datasets:
+        table.add_row(*map(escape, dataset_cells(dataset)))
+    return Group(table, *map(escape, dataset_lines(document.datasets)))
 
 
 def _systems(document: Document) -> RenderableType | None:

@@ -17,11 +17,10 @@ from kubeflow import training
 from kubernetes import client as kubernetes
 from pydantic import BaseModel
 
-from stacks.charts import archive
-from support import ROOT
+from stacks.charts import archive, chart_names
 
 KUBERNETES = "1.35"
-CHARTS = sorted(path.parent.name for path in (ROOT / "charts").glob("*/templates/*.yaml"))
+CHARTS = chart_names()
 SHAPES: Mapping[str, Any] = yaml.safe_load((Path(__file__).parent / "shapes.yaml").read_text(encoding="utf-8"))
 
 MODELS: Mapping[str, type[BaseModel]] = {
@@ -130,7 +129,8 @@ def check(manifest: Mapping[str, Any]) -> None:
     labels = {**manifest["metadata"].get("labels", {}), **manifest["metadata"].get("annotations", {})}
     assert all(isinstance(value, str) for value in labels.values()), labels
     if kind in MODELS:
-        dumped = MODELS[kind].model_validate(manifest).model_dump(by_alias=True, exclude_unset=True, mode="json")
+        given = _wrapped(manifest) if MODELS[kind].__module__.startswith("kubeflow_") else manifest
+        dumped = MODELS[kind].model_validate(given).model_dump(by_alias=True, exclude_unset=True, mode="json")
         unknown = [*_missing(manifest, dumped, "")]
         assert not unknown, f"{kind}: {unknown}"
     elif kind in TRAINING:
@@ -161,6 +161,21 @@ KSERVE = frozenset(
     }
 )
 """Fields of a predictor beside those of a pod."""
+
+
+def _wrapped(value: Any) -> Any:
+    """A manifest with its quantities as Kubeflow's models take them: in a wrapping of their own."""
+    if isinstance(value, list):
+        return [_wrapped(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    wrapped = {key: _wrapped(item) for key, item in value.items()}
+    for key in ("requests", "limits"):
+        if key in value:
+            wrapped[key] = {name: {"actual_instance": quantity} for name, quantity in value[key].items()}
+    if "sizeLimit" in value:
+        wrapped["sizeLimit"] = {"actual_instance": value["sizeLimit"]}
+    return wrapped
 
 
 def _missing(given: Any, kept: Any, path: str) -> list[str]:

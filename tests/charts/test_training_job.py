@@ -5,10 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from kubeflow_trainer_api.models import TrainerV1alpha1TrainJob
-from pydantic import model_validator
 
-from charts import rendering
 from charts.rendering import PLATFORM, check, one, refused, render
 from support import ROOT
 
@@ -24,34 +21,6 @@ KINDS = {
     "mpi": ("MPIJob", "mpiReplicaSpecs", "mpi", {"Launcher": 1, "Worker": 3}),
     "xgboost": ("XGBoostJob", "xgbReplicaSpecs", "xgboost", {"Master": 1, "Worker": 3}),
 }
-
-
-class TrainJob(TrainerV1alpha1TrainJob):
-    """The published model takes quantities only in a wrapping of its own."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _wrap(cls, value: Any) -> Any:
-        return _wrapped(value)
-
-
-def _wrapped(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_wrapped(item) for item in value]
-    if not isinstance(value, dict):
-        return value
-    wrapped = {key: _wrapped(item) for key, item in value.items()}
-    for key in ("requests", "limits"):
-        if key in value:
-            wrapped[key] = {name: {"actual_instance": quantity} for name, quantity in value[key].items()}
-    if "sizeLimit" in value:
-        wrapped["sizeLimit"] = {"actual_instance": value["sizeLimit"]}
-    return wrapped
-
-
-@pytest.fixture(autouse=True)
-def _quantities(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rendering, "MODELS", {**rendering.MODELS, "TrainJob": TrainJob})
 
 
 def _job(values: dict[str, Any], framework: str = "pytorch") -> tuple[dict[str, Any], dict[str, Any]]:
@@ -218,6 +187,34 @@ def test_trainer_runs_pytorch_on_a_runtime() -> None:
     assert set(container) == {"name", "volumeMounts", "securityContext"}
     minimal = one(render("training-job", {**ALONE, "operator": "trainer"}), "TrainJob")
     assert "numProcPerNode" not in minimal["spec"]["trainer"]
+
+
+def test_checkpoints_may_go_to_a_dataset_and_trainer_mounts_it() -> None:
+    requires = [{"key": "type", "operator": "NotIn", "values": ["virtual-kubelet"]}]
+    known = {"runs": {"readOnly": False, "claim": "runs-claim", "requires": requires}}
+    values = {
+        **JOB,
+        "platform": {**PLATFORM, "datasets": known, "kubectlImage": "example.com/kubectl:1"},
+        "operator": "trainer",
+        "datasets": ["runs"],
+        "checkpointDirectory": "/datasets/runs/a",
+    }
+    spec = one(render("training-job", values), "TrainJob")["spec"]
+    assert {"name": "DATASET_RUNS", "value": "/datasets/runs"} in spec["trainer"]["env"]
+    (replicated,) = spec["runtimePatches"][0]["trainingRuntimeSpec"]["template"]["spec"]["replicatedJobs"]
+    pod = replicated["template"]["spec"]["template"]["spec"]
+    claim = {"claimName": "runs-claim", "readOnly": False}
+    assert pod["volumes"] == [{"name": "dataset-0", "persistentVolumeClaim": claim}]
+    mount = {"name": "dataset-0", "mountPath": "/datasets/runs", "readOnly": False}
+    assert pod["containers"][0]["volumeMounts"] == [{**mount, "mountPropagation": "HostToContainer"}]
+    (term,) = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert term["matchExpressions"][1:] == requires
+    waits = {**values, "datasets": [{"name": "runs", "waitUntilCached": True}]}
+    assert (
+        "datasets[0].waitUntilCached = true: a TrainJob cannot add init containers; use operator: training-operator"
+    ) in refused("training-job", waits)
+    known["runs"]["readOnly"] = True
+    assert "nor a dataset that may be written" in refused("training-job", values)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import yaml
 
 from charts.rendering import PLATFORM, check, one, refused, render
 from components.tenancy.planning import NOTEBOOKS
-from components.tenancy.roles import JOBS
+from components.tenancy.roles import JOBS, Rule
 from support import ROOT
 
 EXAMPLE: dict[str, Any] = yaml.safe_load((ROOT / "charts/zeppelin/ci/example-values.yaml").read_text(encoding="utf-8"))
@@ -211,6 +211,23 @@ def test_spark_alone_has_a_token_and_spark() -> None:
     assert "ZEPPELIN_K8S_SPARK_CONTAINER_IMAGE" not in _env(ZEPPELIN)
 
 
+@pytest.mark.parametrize(("group", "spark_image"), [("spark", "example.com/spark:1"), ("spark", ""), ("python", "")])
+def test_interpreters_mount_datasets_and_wait(group: str, spark_image: str) -> None:
+    platform = {**PLATFORM, "datasets": {"texts": {}}, "kubectlImage": "example.com/kubectl:1"}
+    datasets = [{"name": "texts", "waitUntilCached": True}]
+    values = {**ZEPPELIN, "platform": platform, "datasets": datasets, "interpreters": {"sparkImage": spark_image}}
+    pod, _ = _interpreter(values, group)
+    container = pod["spec"]["containers"][0]
+    assert container["volumeMounts"][0]["mountPath"] == "/datasets/texts"
+    assert {"name": "DATASET_TEXTS", "value": "/datasets/texts"} in container["env"]
+    waits = ["wait-for-texts", *(["spark-home"] if spark_image else [])]
+    assert [init["name"] for init in pod["spec"]["initContainers"]] == waits
+    # Only what waits has a token in the pods of other interpreters.
+    assert [mount["name"] for mount in pod["spec"]["initContainers"][0]["volumeMounts"]] == ["api-token"]
+    assert "api-token" not in [mount["name"] for mount in container["volumeMounts"]]
+    assert pod["spec"]["automountServiceAccountToken"] is (group == "spark")
+
+
 def test_what_zeppelin_fills_in_is_on_one_line() -> None:
     for name in ("demo", "a-release-with-a-rather-long-name-of-fifty-characters"):
         for line in _template(EXAMPLE, name).splitlines():
@@ -227,6 +244,14 @@ def test_interpreters_have_an_image_of_their_own() -> None:
     assert _pod(values)["containers"][0]["image"] == ZEPPELIN["image"]
 
 
+def _rules(role: dict[str, Any]) -> list[tuple[set[str], set[str], set[str]]]:
+    return [(set(rule["apiGroups"]), set(rule["resources"]), set(rule["verbs"])) for rule in role["rules"]]
+
+
+def _rule(rule: Rule) -> tuple[set[str], set[str], set[str]]:
+    return {rule.group}, set(rule.resources), set(rule.verbs)
+
+
 def test_rights_are_made_only_if_asked_for() -> None:
     values = {**ZEPPELIN, "rbac": {"create": True}}
     manifests = render("zeppelin", values)
@@ -241,9 +266,12 @@ def test_rights_are_made_only_if_asked_for() -> None:
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": name, "namespace": "ray"}]
     assert _pod(values)["serviceAccountName"] == "demo"
     assert _interpreter(values)[0]["spec"]["serviceAccountName"] == "demo-interpreter"
-    (spark,) = JOBS["spark"]
-    (rule,) = made["Role", "demo-interpreter"]["rules"]
-    assert (set(rule["resources"]), set(rule["verbs"])) == (set(spark.resources), set(spark.verbs))
+    assert _rules(made["Role", "demo-interpreter"]) == [_rule(rule) for rule in JOBS["spark"] if not rule.group]
+    waits = {**values, "datasets": [{"name": "texts", "waitUntilCached": True}]}
+    waits["platform"] = {**PLATFORM, "datasets": {"texts": {}}, "kubectlImage": "example.com/kubectl:1"}
+    roles = {each["metadata"]["name"]: each for each in render("zeppelin", waits) if each["kind"] == "Role"}
+    assert _rules(roles["demo-interpreter"]) == [*map(_rule, JOBS["spark"])]
+    assert _rules(roles["demo"])[1] == _rule(JOBS["notebook"][0])
 
 
 def test_rights_go_to_accounts_that_exist() -> None:

@@ -1,11 +1,12 @@
 """RBAC: grants are what bindings and permissions say, and everything where they cannot be read."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from components.capacity import Resource
+from components.tenancy.args import JobKind
 from components.tenancy.rbac import (
     EVERYONE,
     EVERYTHING,
@@ -18,6 +19,7 @@ from components.tenancy.rbac import (
     grants,
     identities,
 )
+from components.tenancy.roles import JOBS, READ
 
 PODS = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}
 PODS_RULE = Rule(("",), ("pods",), ("get", "list"))
@@ -225,3 +227,12 @@ def test_identities(subject: str, included: set[str], excluded: set[str]) -> Non
     found = set(identities(subject))
     assert included | {subject} <= found
     assert not excluded & found
+
+
+@pytest.mark.parametrize("kind", get_args(JobKind))
+def test_every_kind_of_job_may_wait_for_datasets_and_change_none(kind: JobKind) -> None:
+    rules = [Rule((rule.group,), tuple(rule.resources), tuple(rule.verbs)) for rule in JOBS[kind]]
+    grant = Grant(f"service-account/a/{kind}", "a", f"job-{kind}", rules)
+    assert all(allows(grant, verb, "data.fluid.io", "datasets", "a") for verb in READ)
+    assert not any(allows(grant, verb, "data.fluid.io", "datasets", "a") for verb in ("create", "patch", "delete"))
+    assert not allows(grant, "get", "", "secrets", "a")

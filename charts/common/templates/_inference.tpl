@@ -83,6 +83,8 @@ else decides how many there are.
 {{- define "inference.deployment" -}}
 {{- $selector := merge (dict "track" .track) (include "web.selector" .root | fromYaml) -}}
 {{- $values := .root.Values -}}
+{{- $waiting := 0 -}}
+{{- range include "platform.datasets" .root | fromYamlArray }}{{ $waiting = add $waiting (mul 60 (int .minutes)) }}{{ end -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -96,8 +98,8 @@ spec:
       {{- toYaml $selector | nindent 6 }}
   strategy:
     rollingUpdate: {maxUnavailable: 0, maxSurge: {{ int $values.rollout.maxSurge }}}
-  # A pod that loads its model is no failed rollout.
-  progressDeadlineSeconds: {{ add (int $values.health.startupSeconds) 600 }}
+  # A pod that loads its model, or waits for a dataset, is no failed rollout.
+  progressDeadlineSeconds: {{ add (int $values.health.startupSeconds) $waiting 600 }}
   template:
     {{- include "inference.pod" (dict "root" .root "kind" "Deployment" "selector" $selector "container" "server") | nindent 4 }}
 {{- end -}}

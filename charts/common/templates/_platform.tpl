@@ -115,6 +115,7 @@ Environment variables of every container. Give it the root.
 {{- $_ := set $known "ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED" "true" -}}
 {{- end -}}
 {{- range $role, $bucket := $storage.buckets }}{{ $_ := set $known (printf "BUCKET_%s" ($role | upper | replace "-" "_")) $bucket }}{{ end -}}
+{{- range include "platform.datasets" . | fromYamlArray }}{{ $_ := set $known (printf "DATASET_%s" (.name | upper | replace "-" "_")) .path }}{{ end -}}
 {{- range $name, $value := merge (dict) .Values.env $known }}
 - name: {{ $name }}
   value: {{ $value | quote }}
@@ -134,10 +135,24 @@ command, args, ports, probes, further env.
 {{- with $volume.subPath }}{{ $_ := set $mount "subPath" . }}{{ end -}}
 {{- $mounts = append $mounts $mount -}}
 {{- end -}}
+{{- $beside := .container.volumeMounts | default list -}}
 {{- if .root.Values.files -}}
-{{- $mounts = append $mounts (dict "name" "files" "mountPath" "/etc/job" "readOnly" true) -}}
+{{- $beside = prepend $beside (dict "name" "files" "mountPath" "/etc/job" "readOnly" true) -}}
 {{- end -}}
-{{- $mounts = concat $mounts (.container.volumeMounts | default list) -}}
+{{- $places := dict -}}
+{{- range concat $mounts $beside }}{{ $_ := set $places (trimSuffix "/" .mountPath) (regexReplaceAll "^claim-([0-9]+)$" .name "volumes[${1}]") }}{{ end -}}
+{{- range $index, $dataset := include "platform.datasets" .root | fromYamlArray -}}
+{{- $place := trimSuffix "/" $dataset.path -}}
+{{- with get $places $place -}}
+{{- fail (printf "datasets[%d].path = %q: %s is mounted there; each must have a path of its own" $index $dataset.path .) -}}
+{{- end -}}
+{{- $_ := set $places $place (printf "datasets[%d]" $index) -}}
+{{- /* So that the pod sees the mount again when Fluid's client on the node starts anew. */ -}}
+{{- $mount := dict "name" (printf "dataset-%d" $index) "mountPath" $dataset.path "readOnly" $dataset.readOnly "mountPropagation" "HostToContainer" -}}
+{{- with $dataset.subPath }}{{ $_ := set $mount "subPath" . }}{{ end -}}
+{{- $mounts = append $mounts $mount -}}
+{{- end -}}
+{{- $mounts = concat $mounts $beside -}}
 {{- $secrets := list -}}
 {{- range .root.Values.secrets }}{{ $secrets = append $secrets (dict "secretRef" (dict "name" .)) }}{{ end -}}
 {{- $own := dict "name" .name "image" .root.Values.image "imagePullPolicy" (.root.Values.imagePullPolicy | default "IfNotPresent") "resources" .resources "securityContext" (include "platform.containerSecurity" . | fromYaml) -}}
@@ -154,7 +169,7 @@ seccompProfile: {type: RuntimeDefault}
 {{- end -}}
 
 {{/*
-Volumes of every pod: the job's claims and files, as YAML. Give it the root.
+Volumes of every pod: the job's claims, datasets and files, as YAML. Give it the root.
 */}}
 {{- define "platform.volumes" -}}
 {{- range $index, $values := .Values.volumes }}
@@ -162,10 +177,136 @@ Volumes of every pod: the job's claims and files, as YAML. Give it the root.
 - name: claim-{{ $index }}
   persistentVolumeClaim: {claimName: {{ $volume.claim }}, readOnly: {{ $volume.readOnly }}}
 {{- end }}
+{{- range $index, $dataset := include "platform.datasets" . | fromYamlArray }}
+- name: dataset-{{ $index }}
+  persistentVolumeClaim: {claimName: {{ $dataset.claim }}, readOnly: {{ $dataset.readOnly }}}
+{{- end }}
 {{- if .Values.files }}
 - name: files
   configMap: {name: {{ .Release.Name }}-files}
 {{- end }}
+{{- end -}}
+
+{{/*
+The datasets of a job, as YAML: of each name, claim, path, subPath, readOnly, requires, prefers and minutes (how long
+pods wait for it, 0 if they do not). Give it the root. Fails where the namespace does not have one, and where a pod could
+not mount them together.
+*/}}
+{{- define "platform.datasets" -}}
+{{- $platform := .Values.platform -}}
+{{- $known := $platform.datasets -}}
+{{- $datasets := list -}}
+{{- $seen := dict -}}
+{{- $caches := dict -}}
+{{- range $index, $entry := .Values.datasets -}}
+{{- $key := kindIs "string" $entry | ternary (printf "datasets[%d]" $index) (printf "datasets[%d].name" $index) -}}
+{{- $values := $entry -}}
+{{- if kindIs "string" $entry }}{{ $values = dict "name" $entry }}{{ end -}}
+{{- $own := include "platform.withDefaults" (dict "root" $ "of" "DatasetValues" "values" $values) | fromYaml -}}
+{{- $name := $own.name -}}
+{{- if and (or $known $platform.namespace) (not (hasKey $known $name)) -}}
+{{- fail (printf "%s = %q: not one of the namespace's datasets; %s" $key $name (empty $known | ternary "the namespace has none" (printf "allowed: %s" (keys $known | sortAlpha | join ", ")))) -}}
+{{- end -}}
+{{- with get $seen $name -}}
+{{- fail (printf "%s = %q: %s is the same; name each dataset once" $key $name .) -}}
+{{- end -}}
+{{- $_ := set $seen $name (printf "datasets[%d]" $index) -}}
+{{- $of := include "platform.withDefaults" (dict "root" $ "of" "PlatformDatasetValues" "values" (get $known $name | default dict)) | fromYaml -}}
+{{- if $of.cache -}}
+{{- with get $caches $of.cache -}}
+{{- fail (printf "%s = %q: has the cache %q, as %q has; a pod can mount one dataset of a cache" $key $name $of.cache .) -}}
+{{- end -}}
+{{- $_ := set $caches $of.cache $name -}}
+{{- end -}}
+{{- $dataset := dict "name" $name "claim" ($of.claim | default $name) "path" ($own.path | default (printf "/datasets/%s" $name)) "subPath" $own.subPath "readOnly" $of.readOnly "requires" $of.requires "prefers" $of.prefers "minutes" 0 -}}
+{{- if $own.waitUntilCached -}}
+{{- if not $of.waits -}}
+{{- fail (printf "datasets[%d].waitUntilCached = true: %q has no cache that holds all of it, or none that says so; leave it out" $index $name) -}}
+{{- end -}}
+{{- if not $platform.kubectlImage -}}
+{{- fail (printf "datasets[%d].waitUntilCached = true: platform.kubectlImage is empty; it must be an image with kubectl as its entry point" $index) -}}
+{{- end -}}
+{{- $_ := set $dataset "minutes" (int $own.waitMinutes) -}}
+{{- end -}}
+{{- $datasets = append $datasets $dataset -}}
+{{- end -}}
+{{- $datasets | toYaml -}}
+{{- end -}}
+
+{{/*
+Affinity of a pod, as YAML: that of its class, and what its datasets want of nodes. Terms of a class are ways to meet it,
+so what datasets require is in each. Give it root and placement.
+*/}}
+{{- define "platform.affinity" -}}
+{{- $affinity := deepCopy (.placement.affinity | default dict) -}}
+{{- $requires := list -}}
+{{- $prefers := list -}}
+{{- range include "platform.datasets" .root | fromYamlArray -}}
+{{- $requires = concat $requires .requires -}}
+{{- $prefers = concat $prefers .prefers -}}
+{{- end -}}
+{{- if or $requires $prefers -}}
+{{- $node := $affinity.nodeAffinity | default dict -}}
+{{- if $requires -}}
+{{- $required := $node.requiredDuringSchedulingIgnoredDuringExecution | default dict -}}
+{{- $terms := list -}}
+{{- range $required.nodeSelectorTerms | default (list dict) -}}
+{{- $expressions := .matchExpressions | default list -}}
+{{- range $requires -}}
+{{- if not (has . $expressions) }}{{ $expressions = append $expressions . }}{{ end -}}
+{{- end -}}
+{{- $terms = append $terms (set . "matchExpressions" $expressions) -}}
+{{- end -}}
+{{- $_ := set $node "requiredDuringSchedulingIgnoredDuringExecution" (set $required "nodeSelectorTerms" $terms) -}}
+{{- end -}}
+{{- if $prefers -}}
+{{- $_ := set $node "preferredDuringSchedulingIgnoredDuringExecution" (concat ($node.preferredDuringSchedulingIgnoredDuringExecution | default list) $prefers) -}}
+{{- end -}}
+{{- $_ := set $affinity "nodeAffinity" $node -}}
+{{- end -}}
+{{- $affinity | toYaml -}}
+{{- end -}}
+
+{{/*
+Init containers that wait until datasets are in the cache, as YAML. Give it root and token: whether they bring a token for
+the Kubernetes API, in the volume api-token, since the pod's containers get none.
+*/}}
+{{- define "platform.waits" -}}
+{{- range include "platform.datasets" .root | fromYamlArray }}
+{{- if .minutes }}
+- name: wait-for-{{ .name }}
+  image: {{ $.root.Values.platform.kubectlImage | quote }}
+  args:
+    - wait
+    - dataset.data.fluid.io/{{ .name }}
+    - --for=jsonpath={.status.cacheStates.cachedPercentage}=100.0%
+    - --timeout={{ int .minutes }}m
+  resources:
+    requests: {cpu: 50m, memory: 64Mi}
+    limits: {cpu: 500m, memory: 128Mi}
+  securityContext:
+    {{- include "platform.containerSecurity" $ | nindent 4 }}
+    readOnlyRootFilesystem: true
+    runAsNonRoot: true
+    runAsUser: 65532
+  {{- if $.token }}
+  volumeMounts:
+    - {name: api-token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/*
+The volume with a token for the Kubernetes API, as Kubernetes itself makes it.
+*/}}
+{{- define "platform.token" -}}
+name: api-token
+projected:
+  sources:
+    - serviceAccountToken: {path: token}
+    - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
+    - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
 {{- end -}}
 
 {{/*
@@ -196,10 +337,14 @@ beside), and in spec what the pod has beside.
 {{- $main := include "platform.container" (dict "root" .root "name" .container.name "resources" $resources "container" (omit .container "name")) | fromYaml -}}
 {{- $volumes := concat (include "platform.volumes" .root | fromYamlArray) ((.spec | default dict).volumes | default list) -}}
 {{- $spec := dict "serviceAccountName" (include "platform.serviceAccount" (dict "root" .root "kind" .jobKind)) "containers" (concat (list $main) (.sidecars | default list)) -}}
-{{- with $placement.affinity }}{{ $_ := set $spec "affinity" . }}{{ end -}}
+{{- with include "platform.affinity" (dict "root" .root "placement" $placement) | fromYaml }}{{ $_ := set $spec "affinity" . }}{{ end -}}
 {{- with $placement.tolerations }}{{ $_ := set $spec "tolerations" . }}{{ end -}}
 {{- with $placement.priorityClassName }}{{ $_ := set $spec "priorityClassName" . }}{{ end -}}
 {{- with .root.Values.platform.schedulerName }}{{ $_ := set $spec "schedulerName" . }}{{ end -}}
+{{- $token := eq (toString (.spec | default dict).automountServiceAccountToken) "false" -}}
+{{- $waits := include "platform.waits" (dict "root" .root "token" $token) | fromYamlArray -}}
+{{- if and $waits $token }}{{ $volumes = append $volumes (include "platform.token" . | fromYaml) }}{{ end -}}
+{{- with concat $waits ((.spec | default dict).initContainers | default list) }}{{ $_ := set $spec "initContainers" . }}{{ end -}}
 {{- if $volumes }}{{ $_ := set $spec "volumes" $volumes }}{{ end -}}
 metadata:
   labels:
@@ -209,7 +354,7 @@ metadata:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 spec:
-  {{- merge $spec (omit (.spec | default dict) "volumes") | toYaml | nindent 2 }}
+  {{- merge $spec (omit (.spec | default dict) "volumes" "initContainers") | toYaml | nindent 2 }}
 {{- end -}}
 
 {{/*

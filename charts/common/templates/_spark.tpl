@@ -60,6 +60,8 @@ gang, and in volumeMounts what they mount beside.
 {{- $pod := merge (include "platform.sparkSize" . | fromYaml) (pick $container "env" "envFrom" "volumeMounts" "securityContext") (pick $template.spec "affinity" "tolerations" "priorityClassName" "schedulerName") (pick $template.metadata "labels" "annotations") -}}
 {{- $_ := set $pod "serviceAccount" $template.spec.serviceAccountName -}}
 {{- with .pod.javaOptions }}{{ $_ := set $pod "javaOptions" . }}{{ end -}}
+{{- /* The driver makes the executors, so it waits for them. */ -}}
+{{- if and (eq .name "driver") $template.spec.initContainers }}{{ $_ := set $pod "initContainers" $template.spec.initContainers }}{{ end -}}
 {{- $pod | toYaml -}}
 {{- end -}}
 

@@ -59,6 +59,11 @@ Refuses what framework or operator do not have. Give it the root.
 {{- if $values.secrets -}}
 {{- fail "secrets: a TrainJob takes no whole secrets; mount them by a runtime of your own, or use operator: training-operator" -}}
 {{- end -}}
+{{- range $index, $dataset := include "platform.datasets" . | fromYamlArray -}}
+{{- if $dataset.minutes -}}
+{{- fail (printf "datasets[%d].waitUntilCached = true: a TrainJob cannot add init containers; use operator: training-operator" $index) -}}
+{{- end -}}
+{{- end -}}
 {{- with $values.platform.schedulerName -}}
 {{- fail (printf "operator = trainer: a TrainJob cannot name the scheduler %s of this platform; use operator: training-operator" .) -}}
 {{- end -}}
@@ -70,8 +75,11 @@ Refuses what framework or operator do not have. Give it the root.
 {{- $volume := include "platform.withDefaults" (dict "root" $ "of" "VolumeValues" "values" $entry) | fromYaml -}}
 {{- if and (not $volume.readOnly) (hasPrefix (printf "%s/" (trimSuffix "/" $volume.path)) (printf "%s/" $directory)) }}{{ $found = true }}{{ end -}}
 {{- end -}}
+{{- range include "platform.datasets" $ | fromYamlArray -}}
+{{- if and (not .readOnly) (hasPrefix (printf "%s/" (trimSuffix "/" .path)) (printf "%s/" $directory)) }}{{ $found = true }}{{ end -}}
+{{- end -}}
 {{- if not $found -}}
-{{- fail (printf "checkpointDirectory = %s: no volume with readOnly: false is mounted there" $directory) -}}
+{{- fail (printf "checkpointDirectory = %s: no volume with readOnly: false is mounted there, nor a dataset that may be written" $directory) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -59,12 +59,14 @@ already. There are no spaces in expressions, where YAML's writer would break lon
 {{- $repository := "{{zeppelin.k8s.interpreter.localRepo}}/{{zeppelin.k8s.interpreter.setting.name}}" -}}
 {{- $args := list "$(ZEPPELIN_HOME)/bin/interpreter.sh" "-d" $interpreter "-r" "{{zeppelin.k8s.interpreter.rpc.portRange}}" "-c" "{{zeppelin.k8s.server.rpc.service}}" "-p" "{{zeppelin.k8s.server.rpc.portRange}}" "-i" "{{zeppelin.k8s.interpreter.group.id}}" "-l" $repository "-g" "{{zeppelin.k8s.interpreter.setting.name}}" -}}
 {{- $container := dict "name" "{{zeppelin.k8s.interpreter.container.name}}" "args" $args "env" (list (dict "name" "INTERPRETER_ENVIRONMENT")) -}}
-{{- $spec := dict "restartPolicy" "Never" "enableServiceLinks" false "securityContext" (include "zeppelin.user" . | fromYaml) -}}
+{{- $spec := dict "restartPolicy" "Never" "enableServiceLinks" false "automountServiceAccountToken" false "securityContext" (include "zeppelin.user" . | fromYaml) -}}
 {{- if .Values.interpreters.sparkImage -}}
 {{- $_ := set $container "volumeMounts" (list (dict "name" "spark-home" "mountPath" "/spark")) -}}
 {{- $_ := set $spec "volumes" (list (dict "name" "spark-home" "emptyDir" dict)) -}}
 {{- end -}}
 {{- $pod := include "platform.pod" (dict "root" $root "kind" "Pod" "jobKind" "notebook" "pod" $pods "container" $container "spec" $spec) | fromYaml -}}
+{{- $waits := $pod.spec.initContainers -}}
+{{- $_ := set $pod "spec" (omit $pod.spec "automountServiceAccountToken" "initContainers") -}}
 {{- $owner := dict "apiVersion" "v1" "kind" "Pod" "name" "{{zeppelin.k8s.server.pod.name}}" "uid" "{{zeppelin.k8s.server.uid}}" -}}
 {{- $metadata := dict "name" $name "namespace" .Release.Namespace "ownerReferences" (list $owner) -}}
 {{- $environment := "${1}{% for key, value in zeppelin.k8s.envs.items() %}\n${1}- name: {{ key }}\n${1}  value: {{ value }}\n${1}{% endfor %}" -}}
@@ -76,8 +78,12 @@ spec:
   {{- regexReplaceAll "( *)- name: INTERPRETER_ENVIRONMENT" (toYaml $pod.spec | nindent 2) $environment }}
   {{ "{% if zeppelin.k8s.interpreter.group.name == \"spark\" %}" }}
   automountServiceAccountToken: true
-  {{- if .Values.interpreters.sparkImage }}
+  {{- if or .Values.interpreters.sparkImage $waits }}
   initContainers:
+    {{- with $waits }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+    {{- if .Values.interpreters.sparkImage }}
     - name: spark-home
       image: {{ .Values.interpreters.sparkImage | quote }}
       imagePullPolicy: {{ .Values.imagePullPolicy }}
@@ -89,9 +95,14 @@ spec:
         {{- include "platform.containerSecurity" . | nindent 8 }}
       volumeMounts:
         - {name: spark-home, mountPath: /spark}
+    {{- end }}
   {{- end }}
   {{ "{% else %}" }}
   automountServiceAccountToken: false
+  {{- with $waits }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
   {{ "{% endif %}" }}
 ---
 apiVersion: v1
