@@ -14,6 +14,7 @@ from components.tenancy.planning import own_buckets, prefix_of
 from components.throttling.planning import plan_throttling
 
 from .environment import Environment, compute, pool_plans, roles
+from .tenancy import can_be_counted
 
 FLUID = "fluid"
 """The system that runs datasets."""
@@ -117,6 +118,9 @@ def _nodes_of(plan: JobClassPlan, environment: Environment, pools: Mapping[str, 
 def dataset_problems(environment: Environment, stack: str, pools: Mapping[str, NodePoolPlan]) -> Iterator[Problem]:
     """What is wrong with the datasets of an environment. pools: the plans of its node pools."""
     if not environment.datasets:
+        return
+    # Where pools or job classes are wrong, caches would seem to have no nodes or readers.
+    if environment.flavor == "ack" and not can_be_counted(environment, pools):
         return
     around = dataset_surroundings(environment, stack, pools)
     yield from (

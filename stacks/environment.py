@@ -337,6 +337,7 @@ def settled(environment: Environment, stack: str) -> Environment:
     update: dict[str, Any] = {}
     if elsewhere:
         update["tenants"] = tenants
+        update["datasets"] = _datasets_without({n: environment.tenants[n] for n in elsewhere}, environment.datasets)
     # What a section of the cloud would hold cannot come from tenants where there is no cloud.
     if environment.flavor == "ack":
         update |= _brought(environment, tenants)
@@ -350,6 +351,19 @@ def _without(others: Collection[str], args: TenantArgs) -> TenantArgs:
         for name, prefix in args.prefixes.items()
     }
     return args.model_copy(update={"prefixes": prefixes, "parent": None if args.parent in others else args.parent})
+
+
+def _datasets_without(
+    others: Mapping[str, TenantArgs], datasets: Mapping[str, DatasetArgs]
+) -> Mapping[str, DatasetArgs]:
+    """Datasets but for those of tenants that only another stack has, without their namespaces."""
+    gone = {space for name, tenant in others.items() for space in tenant.namespaces_of(name)}
+    left: dict[str, DatasetArgs] = {}
+    for name, args in datasets.items():
+        spaces = [space for space in args.namespaces if space not in gone]
+        if spaces and args.tenant not in others:
+            left[name] = args if len(spaces) == len(args.namespaces) else args.model_copy(update={"namespaces": spaces})
+    return {name: args for name, args in left.items() if args.of is None or args.of in left or args.of not in datasets}
 
 
 def _brought(environment: Environment, tenants: Mapping[str, TenantArgs]) -> dict[str, Any]:

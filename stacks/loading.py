@@ -331,14 +331,15 @@ def _path(location: Iterable[str | int]) -> str:
 
 
 def _follows(path: str, pruned: Iterable[str]) -> bool:
-    """Whether a problem of a job class may follow from a bad value of what it is placed on, or of its own; or one of a
-    tenant from another that is left out."""
+    """Whether a problem may follow from a bad value: of a job class or dataset, from what it is placed on, or its own;
+    of a tenant, from another that is left out."""
     if path.startswith("tenants.") and any(re.fullmatch(r"tenants\.[^.]+", bad) for bad in pruned):
         return True
-    if not path.startswith("jobClasses."):
+    section, *_ = path.split(".")
+    if section not in FOLLOWING:
         return False
     own = ".".join(path.split(".")[:2])
-    return any(re.split(r"[.\[]", bad)[0] in PLACED_ON or _related(own, bad) for bad in pruned)
+    return any(re.split(r"[.\[]", bad)[0] in FOLLOWING[section] or _related(own, bad) for bad in pruned)
 
 
 def _related(one: str, other: str) -> bool:
@@ -348,6 +349,15 @@ def _related(one: str, other: str) -> bool:
 
 PLACED_ON = ("nodePools", "serverless", "colocation", "scheduling", "autoscaler", "cluster")
 """Sections on which it depends where job classes fit."""
+
+FOLLOWING: Mapping[str, Sequence[str]] = {
+    "jobClasses": PLACED_ON,
+    "datasets": (
+        *(*PLACED_ON, "jobClasses", "network", "buckets", "throttling", "fileSystems", "volumes", "storageClasses"),
+        *("tenants", "caching", "datasets"),
+    ),
+}
+"""Sections whose problems may follow from bad values of others."""
 
 _EXPECTED = {
     "bool_type": "must be true or false",

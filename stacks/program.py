@@ -1,6 +1,6 @@
 """The platform of one environment, composed of components."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pulumi
@@ -8,7 +8,7 @@ import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 
 from components.alarms import StorageAlarms
-from components.cache import DatasetCloud, Datasets
+from components.cache import DatasetArgs, DatasetCloud, Datasets
 from components.cluster import Cluster
 from components.colocation import Colocation
 from components.encryption import EncryptionKey, EncryptionKeyArgs
@@ -25,7 +25,7 @@ from components.tenancy import CloudResources, Surroundings, Tenant, TenantMembe
 from components.throttling import Throttling
 from components.throttling.wire import DIRECTIONS
 from components.training import TrainingRuntimes
-from components.volumes import Volumes
+from components.volumes import VolumeArgs, Volumes
 
 from .datasets import FLUID, dataset_surroundings
 from .environment import ACCESS_LOGS, Environment, bucket_owners, compute
@@ -165,7 +165,7 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
             deleted_with=cluster.resource,
             in_cluster=inside is not None,
             # The namespaces come first.
-            opts=inside(*_used(environment, job_classes, tenants)) if inside else opts,
+            opts=inside(*_used(_spaces(environment.volumes), tenants, job_classes)) if inside else opts,
         )
     datasets = None
     if environment.datasets:
@@ -186,7 +186,7 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
             deleted_with=cluster.resource,
             opts=inside(
                 *(platform.systems.get(FLUID), *autoscalers, volumes),
-                *_namespaces(tenants, job_classes),
+                *_used(_spaces(environment.datasets), tenants, job_classes),
                 *(buckets[role] for role in _cached(environment)),
             )
             if inside
@@ -230,22 +230,19 @@ def _cached(environment: Environment) -> list[str]:
     return sorted({mount.bucket for mount in mounts if mount.bucket is not None})
 
 
-def _namespaces(tenants: Mapping[str, Tenant], job_classes: JobClasses | None = None) -> list[pulumi.Resource]:
-    """The namespaces that are made here."""
-    spaces = dict(job_classes.namespaces) if job_classes else {}
-    return list(
-        (spaces | {name: space for tenant in tenants.values() for name, space in tenant.namespaces.items()}).values()
-    )
-
-
 def _used(
-    environment: Environment, job_classes: JobClasses | None, tenants: Mapping[str, Tenant]
+    namespaces: Iterable[str], tenants: Mapping[str, Tenant], job_classes: JobClasses | None = None
 ) -> list[pulumi.Resource]:
-    """The namespaces in which volumes have claims, as far as they are made here."""
+    """Those of some namespaces that are made here."""
     spaces = dict(job_classes.namespaces) if job_classes else {}
     spaces |= {name: space for tenant in tenants.values() for name, space in tenant.namespaces.items()}
-    used = {space for args in environment.volumes.values() for space in args.namespaces}
+    used = {*namespaces}
     return [space for name, space in spaces.items() if name in used]
+
+
+def _spaces(entries: Mapping[str, VolumeArgs] | Mapping[str, DatasetArgs]) -> set[str]:
+    """The namespaces in which volumes or datasets have claims."""
+    return {space for args in entries.values() for space in args.namespaces}
 
 
 def _with_fallback(args: NodePoolArgs, environment: Environment) -> NodePoolArgs:
@@ -533,7 +530,11 @@ def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
             environment.datasets,
             environment.caching,
             around=dataset_surroundings(environment, stack, {}),
-            opts=opts(platform.systems.get(FLUID), platform.systems.get("keda"), *_namespaces(tenants)),
+            opts=opts(
+                platform.systems.get(FLUID),
+                platform.systems.get("keda"),
+                *_used(_spaces(environment.datasets), tenants),
+            ),
         )
     return {
         "systems": [system.name for system in platform.plan],

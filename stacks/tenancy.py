@@ -295,7 +295,9 @@ def _role_problems(environment: Environment) -> Iterator[Problem]:
         ("ramPolicies", environment.service_quotas.ram_policies),
     ):
         if made > quota:
-            message = f"volumes and tenants' service accounts take {made:,}; have it raised, or run fewer kinds of jobs"
+            message = (
+                f"volumes, datasets and tenants' service accounts take {made:,}; have it raised, or need fewer of them"
+            )
             yield Problem(f"serviceQuotas.{key}", quota, message)
 
 

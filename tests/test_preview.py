@@ -108,7 +108,7 @@ def test_markdown(capsys: Output) -> None:
     text = capsys.readouterr().out
     assert text.startswith("<!-- ack-ai-blueprint preview -->\n")
     assert text.count("## ✅") == 2
-    assert text.count("<details>") == text.count("</details>") == 12
+    assert text.count("<details>") == text.count("</details>") == 13
 
 
 def test_stack_files_and_profiles_fit_their_schemas() -> None:

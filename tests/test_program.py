@@ -76,7 +76,16 @@ def test_production_is_protected_and_the_others_are_not(recordings: Mapping[str,
         environment = load_environment(stack, read_stack_config(stack))
         # Tenants' own stay in the cloud instead when they are removed, which protection would not allow.
         buckets = {role: b for role, b in environment.buckets.items() if role not in bucket_owners(environment)}
-        expected = {"network", "encryption", "cluster", "homes", "registry", "encryption-cn-shanghai", *buckets}
+        expected = {
+            "network",
+            "encryption",
+            "cluster",
+            "homes",
+            "workspaces",
+            "registry",
+            "encryption-cn-shanghai",
+            *buckets,
+        }
         expected |= {f"{role}-copy" for role, args in buckets.items() if args.replication}
         assert protected == (expected if stack == "prod" else set())
 

@@ -450,5 +450,5 @@ def node_preferences(plan: DatasetPlan) -> list[dict[str, Any]]:
 
 
 def waitable(plan: DatasetPlan) -> bool:
-    """Whether pods can wait until all of a dataset is cached: JindoRuntime alone says 100 % exactly then (fluid v1.0.8)."""
+    """Whether pods can wait until all of it is cached. JindoRuntime alone says 100 % just then (fluid v1.0.8)."""
     return plan.kind == "jindo" and (plan.delivery is None or plan.delivery.hits == 1)

@@ -238,7 +238,7 @@ def test_each_kind_of_job_has_an_account_bound_to_its_role() -> None:
         space = _metadata(account)["namespace"]
         assert annotations == {"pod-identity.alibabacloud.com/role-name": f"acme-test-{space}-{kind}"}
     bindings = {_metadata(r)["name"]: r.inputs for r in _of(recording, BINDING)}
-    assert set(bindings) == {"job-ray", "job-workflow", "notebook-stopper"}
+    assert set(bindings) == {"job-ray", "job-workflow", "job-inference", "job-notebook", "notebook-stopper"}
     assert bindings["job-ray"]["roleRef"] == {
         "apiGroup": "rbac.authorization.k8s.io",
         "kind": "ClusterRole",
@@ -318,7 +318,7 @@ def test_upstream_binds_people_and_makes_nothing_in_a_cloud() -> None:
     recording = _tenant(LOCAL, UPSTREAM)
     assert not [r for r in _made(recording) if r.type.startswith("alicloud:")]
     bindings = {_metadata(r)["name"]: r.inputs for r in _of(recording, BINDING)}
-    assert set(bindings) == {"tenant-owner", "tenant-engineer", "job-ray", "notebook-stopper"}
+    assert set(bindings) == {"tenant-owner", "tenant-engineer", "job-ray", "job-notebook", "notebook-stopper"}
     api = "rbac.authorization.k8s.io"
     assert bindings["tenant-owner"]["subjects"] == [
         {"kind": "Group", "name": "vision-leads", "apiGroup": api},
