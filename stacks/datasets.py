@@ -1,5 +1,6 @@
 """The datasets of an environment: what they share it with, and what is wrong with them."""
 
+import zoneinfo
 from collections.abc import Iterator, Mapping
 
 from components import catalog
@@ -126,6 +127,9 @@ def dataset_problems(environment: Environment, stack: str, pools: Mapping[str, N
     yield from (
         problem.under("datasets") for problem in datasets_problems(environment.datasets, environment.caching, around)
     )
+    if environment.caching.timezone not in zoneinfo.available_timezones():
+        message = "not a time zone; write an IANA name, such as Asia/Shanghai"
+        yield Problem("caching.timezone", environment.caching.timezone, message)
     yield from _access_problems(environment)
     yield from _volume_problems(environment)
     system = environment.systems.get(FLUID)

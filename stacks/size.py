@@ -16,7 +16,6 @@ from typing import Any, get_args
 
 from components import catalog
 from components.cache import Data, Delivery, Proposal, Readers, Source, Target, WorkerNode, propose
-from components.cache.args import WorkerArgs
 from components.cache.planning import worker_nodes
 from components.cache.sizing import Medium, Pattern, curves, with_workers
 from components.inputs import InvalidInput, Problem, one_of, require_valid
@@ -142,7 +141,7 @@ def _nodes(options: argparse.Namespace) -> Iterator[WorkerNode]:
             plan = plan_node_pool(args)
         except InvalidInput:
             continue  # Nothing is left of so small a node.
-        for node in worker_nodes(name, args, plan, WorkerArgs(), options.region, options.most_workers):
+        for node in worker_nodes(name, args, plan, options.region, options.most_workers):
             if options.medium in (None, node.medium):
                 yield replace(node, node_gib=None)
 

@@ -20,7 +20,7 @@ DATASET_NAME = r"^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$"
 of it (fluid-cloudnative/fluid v1.0.8, dataset_controller.go)."""
 
 MOUNT_NAME = r"^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
-PATH = r"^(/[A-Za-z0-9_=+-][A-Za-z0-9_.=+-]*)*/?$"
+PATH = r"^/$|^(/[A-Za-z0-9_=+-][A-Za-z0-9_.=+-]*)+/?$"
 CRON = r"^\S+(\s+\S+){4}$"
 
 Namespace = Annotated[str, Field(pattern=NAMESPACE)]
@@ -119,7 +119,7 @@ class TierArgs(Args):
     """Where a worker keeps what it caches: one medium, as JindoRuntime uses no more (fluid v1.0.8)."""
 
     medium: Medium | None = None
-    """`memory`, `local-disk` (NVMe or HDD of the instance type) or `cloud-disk` (the pool's data disks). None: the
+    """`memory`, `local-disk` (NVMe of the instance type) or `cloud-disk` (the pool's data disks). None: the
     cheapest that meets the target."""
 
     quota_gib: Annotated[int, Field(ge=1, le=1_000_000)] | None = None

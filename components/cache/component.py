@@ -42,6 +42,7 @@ FIXED: Sequence[str] = (
     *("spec.master.replicas", "spec.master.properties", "spec.master.nodeSelector", "spec.master.volumeMounts"),
     *("spec.worker.nodeSelector", "spec.worker.options", "spec.fuse.args", "spec.fuse.properties", "spec.fuse.options"),
     *("spec.fuse.cleanPolicy", "spec.profileName"),
+    *("spec.master.networkMode", "spec.worker.networkMode", "spec.fuse.networkMode"),
 )
 """What of a runtime counts only when it is made: its controller passes over later changes (fluid v1.0.8)."""
 
@@ -111,6 +112,7 @@ class Datasets(pulumi.ComponentResource):
         super().__init__("ack-ai-blueprint:cache:Datasets", resource_name, None, opts)
         self._name, self._caching, self._deleted_with = resource_name, caching, deleted_with
         self._region = around.region
+        self._attachments: list[pulumi.Resource] = []
         roles = {
             name: self._role(plan, around, cloud, tags)
             for name, plan in self.plans.items()
@@ -131,7 +133,7 @@ class Datasets(pulumi.ComponentResource):
         cloud: DatasetCloud,
         tags: Mapping[str, str] | None,
     ) -> alicloud.ram.Role:
-        role, _ = pod_role(
+        role, attachment = pod_role(
             f"{self._name}-{plan.name}",
             f"{around.name}-{plan.role}",
             description=f"Cache of the dataset {plan.name}",
@@ -147,6 +149,7 @@ class Datasets(pulumi.ComponentResource):
             tags={**(tags or {}), **({"tenant": plan.args.tenant} if plan.args.tenant else {})} or None,
             opts=pulumi.ResourceOptions(parent=self),
         )
+        self._attachments.append(attachment)
         return role
 
     def _in_cluster(
@@ -227,7 +230,8 @@ class Datasets(pulumi.ComponentResource):
             needs = [*behind, *([after] if after is not None else [])]
             options = self._options(*needs, replace_with=behind, **_REPLACED)
             operations[manifest["metadata"]["name"]] = self._object(manifest, options)
-        if plan.workers > 1:
+        most = max([plan.workers, *(window.workers for window in plan.args.scaling.windows.values())])
+        if most > 1 or plan.args.scaling.metric is not None:
             kubernetes.policy.v1.PodDisruptionBudget(
                 f"{self._name}-{plan.name}-workers",
                 metadata={"name": f"{plan.name}-workers", "namespace": plan.namespace, "labels": MANAGED},
@@ -257,28 +261,22 @@ class Datasets(pulumi.ComponentResource):
     def _refresher(
         self, roles: Mapping[str, alicloud.ram.Role], cloud: DatasetCloud, namespace: pulumi.Resource
     ) -> pulumi.Resource:
-        """What renews the tokens: it may change the Secrets that it renews, and nothing else."""
+        """What renews the tokens, in Secrets that it makes, so that no token is ever in the state of a stack. It may
+        change these alone; what may make some cannot be told by their names."""
         space = self._caching.namespace
         metadata: Any = {"name": REFRESHER, "namespace": space, "labels": REFRESHER_LABELS}
-        secrets = [
-            kubernetes.core.v1.Secret(
-                f"{self._name}-{name}-token",
-                metadata={"name": self.plans[name].secret, "namespace": space, "labels": MANAGED},
-                opts=self._options(namespace, ignore_changes=["data"]),
-            )
-            for name in roles
-        ]
         account = kubernetes.core.v1.ServiceAccount(
             f"{self._name}-refresher", metadata=metadata, opts=self._options(namespace)
         )
-        rule: kubernetes.rbac.v1.PolicyRuleArgsDict = {
-            "api_groups": [""],
-            "resources": ["secrets"],
-            "resource_names": [self.plans[name].secret for name in roles],
-            "verbs": ["patch"],
-        }
+        names = [self.plans[name].secret for name in roles]
         role = kubernetes.rbac.v1.Role(
-            f"{self._name}-refresher", metadata=metadata, rules=[rule], opts=self._options(namespace)
+            f"{self._name}-refresher",
+            metadata=metadata,
+            rules=[
+                {"api_groups": [""], "resources": ["secrets"], "resource_names": names, "verbs": ["patch"]},
+                {"api_groups": [""], "resources": ["secrets"], "verbs": ["create"]},
+            ],
+            opts=self._options(namespace),
         )
         binding = kubernetes.rbac.v1.RoleBinding(
             f"{self._name}-refresher",
@@ -308,8 +306,8 @@ class Datasets(pulumi.ComponentResource):
         return kubernetes.apps.v1.Deployment(
             f"{self._name}-refresher",
             metadata=metadata,
-            spec=_refresher_spec(self._caching.python_image or ""),
-            opts=self._options(binding, files, *secrets),
+            spec=_refresher_spec(self._caching.python_image or "", list(arns)),
+            opts=self._options(binding, files, *self._attachments),
         )
 
 
@@ -322,16 +320,17 @@ def _server(mount: Mount, path: str) -> pulumi.Output[str]:
     return pulumi.Output.concat(mount.domain or "", exported_path(mount.root, path))
 
 
-def _refresher_spec(image: str) -> Any:
+def _refresher_spec(image: str, secrets: Sequence[str]) -> Any:
     """The spec of the Deployment: one pod, which needs nothing but its files and its own tokens."""
+    digest = hashlib.sha256("".join([SCRIPT, *secrets]).encode()).hexdigest()
     return {
         "replicas": 1,
         "selector": {"match_labels": {"app.kubernetes.io/name": REFRESHER}},
         "template": {
             "metadata": {
                 "labels": REFRESHER_LABELS,
-                # A changed script needs a new pod.
-                "annotations": {"script": hashlib.sha256(SCRIPT.encode()).hexdigest()[:16]},
+                # A new script needs a new pod, and so do new tokens: it is ready once it has renewed all.
+                "annotations": {"renews": digest[:16]},
             },
             "spec": {
                 "service_account_name": REFRESHER,

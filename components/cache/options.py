@@ -44,13 +44,13 @@ CONSISTENCY: Mapping[ConsistencyClass, Consistency] = {
         False,
         f"Readers see the state of the last refresh, pods that run already {REFRESH_SECONDS // 60} minutes after it.",
         "Each refresh lists all files at the source, and reads what is new.",
-        ("jindo", "alluxio", "juicefs", "thin"),
+        ("jindo", "alluxio", "juicefs"),
     ),
     "event-driven": Consistency(
         False,
         "Readers see a change at the source after `staleSeconds` at the latest.",
         "Metadata are asked of the source again and again: opening files is slower, and counts against its requests.",
-        ("jindo", "alluxio", "juicefs", "thin"),
+        ("jindo", "alluxio", "juicefs"),
     ),
     "separate-writes": Consistency(
         True,
@@ -99,17 +99,18 @@ def _access_mode(args: DatasetArgs) -> Literal["ReadOnlyMany", "ReadWriteMany"]:
     return "ReadWriteMany" if CONSISTENCY[args.consistency].writes else "ReadOnlyMany"
 
 
-def stale_seconds(args: DatasetArgs) -> int:
-    """For how long the kernel believes metadata."""
+def stale_seconds(args: DatasetArgs, layers: int = 1) -> int:
+    """For how long each of so many layers believes metadata: what one keeps, it may have got late from the next."""
     if args.consistency == "static":
         return LONG_SECONDS
     if args.consistency == "periodic":
         return REFRESH_SECONDS
-    return args.stale_seconds if args.consistency == "event-driven" else 0
+    return args.stale_seconds // layers if args.consistency == "event-driven" else 0
 
 
 def _jindo(args: DatasetArgs) -> Options:
-    seconds = stale_seconds(args)
+    # The kernel, and the client behind it.
+    seconds = stale_seconds(args, layers=2)
     writes = CONSISTENCY[args.consistency].writes
     small = args.pattern == "small-files" and args.consistency in ("static", "periodic")
     arguments: dict[str, str | None] = {
@@ -121,7 +122,7 @@ def _jindo(args: DatasetArgs) -> Options:
     }
     if args.consistency == "event-driven":
         # The client keeps metadata of its own, 60 seconds unless told otherwise.
-        arguments |= {f"jindo_{name}_timeout": str(min(seconds, 60)) for name in ("attr", "entry")}
+        arguments |= {f"jindo_{name}_timeout": str(seconds) for name in ("attr", "entry")}
     if args.pattern == "random":
         arguments["pread"] = None
     if small and args.files is not None:
@@ -163,7 +164,8 @@ def _parsed(arguments: Sequence[str]) -> dict[str, str | None]:
 
 
 def _alluxio(args: DatasetArgs) -> Options:
-    seconds = stale_seconds(args)
+    # The kernel, and the master behind it.
+    seconds = stale_seconds(args, layers=2)
     # Without a look at the source again, unless it changes on its own; loads look by themselves.
     interval = f"{seconds}s" if args.consistency == "event-driven" else "-1"
     shared = {

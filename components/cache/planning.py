@@ -11,10 +11,22 @@ from ..file_systems import FileSystemArgs
 from ..identity import object_statements
 from ..node_pools import NodePoolArgs, NodePoolPlan
 from ..platform import Flavor
-from .args import CachingArgs, DatasetArgs, DatasetMountArgs, LoadArgs, RuntimeKind, WorkerArgs
+from .args import CachingArgs, DatasetArgs, DatasetMountArgs, LoadArgs, RuntimeKind
 from .options import CONSISTENCY, Options, options_of
 from .schedules import earlier
-from .sizing import Data, Delivery, Medium, Proposal, Readers, Source, Target, WorkerNode, deliver, propose
+from .sizing import (
+    GBIT_PER_GIB,
+    Data,
+    Delivery,
+    Medium,
+    Proposal,
+    Readers,
+    Source,
+    Target,
+    WorkerNode,
+    deliver,
+    propose,
+)
 
 USABLE_DISK = 0.98
 """Share of a disk that ext4 leaves for data: mke2fs makes an inode of 256 bytes for each 16 KiB (1.6 %)."""
@@ -28,6 +40,9 @@ MEMORY_PATH = "/dev/shm"  # noqa: S108  (where Fluid keeps a cache in memory, se
 MEDIUM_TYPES: Mapping[Medium, str] = {"memory": "MEM", "local-disk": "SSD", "cloud-disk": "SSD"}
 READY_MARGIN = 1.25
 """How much longer than planned a load may take that must be ready by a time."""
+
+DAEMON_GIB = 2
+"""GiB of a node that are left for DaemonSets. Ours."""
 
 LAUNCH_MINUTES = 5
 """Minutes that a load takes to start. Ours."""
@@ -172,11 +187,20 @@ def plan_datasets(
     taken = Taken()
     for name, args in sorted(datasets.items(), key=_turn):
         if args.of is None:
-            plans[name] = plan = _plan(name, args, caching, around, taken)
-            taken.add(plan)
+            plans[name] = plan = _plan(name, _ordered(args), caching, around, taken)
+            taken.add(plan, readers_of(args, around))
         else:
             plans[name] = _part(name, args, plans[args.of], caching)
-    return {name: plans[name] for name in datasets}
+    return {name: plans[name] for name in sorted(datasets)}
+
+
+def _ordered(args: DatasetArgs) -> DatasetArgs:
+    """A dataset whose entries are in the order of their names: the engine hands mappings over in another than files
+    have them."""
+    groups = ("mounts", "loads", "processes", "migrations")
+    update: dict[str, Any] = {key: dict(sorted(getattr(args, key).items())) for key in groups}
+    windows = dict(sorted(args.scaling.windows.items()))
+    return args.model_copy(update={**update, "scaling": args.scaling.model_copy(update={"windows": windows})})
 
 
 def _turn(item: tuple[str, DatasetArgs]) -> tuple[bool, bool, bool, float, str]:
@@ -188,28 +212,63 @@ def _turn(item: tuple[str, DatasetArgs]) -> tuple[bool, bool, bool, float, str]:
 
 @dataclass
 class Taken:
-    """What caches that are planned already take of a pool's nodes.
+    """What caches that are planned already take of a pool's nodes, by pool.
 
-    gib: of each node by pool and medium, as if it had a worker of each, for Fluid counts no disks; nodes: those that a
-    cache has alone, by pool.
+    Of each node, as if it had a worker of each, for Fluid counts no disks and no network: gib of cache on disks, by
+    medium, too; memory and vcpu, masters among them; gbps, of those that have a target. nodes: those that a cache has
+    alone, by zone, too, "" for any.
     """
 
     gib: dict[tuple[str, Medium], float] = field(default_factory=dict[tuple[str, Medium], float])
-    nodes: dict[str, int] = field(default_factory=dict[str, int])
+    memory: dict[str, float] = field(default_factory=dict[str, float])
+    vcpu: dict[str, float] = field(default_factory=dict[str, float])
+    gbps: dict[str, float] = field(default_factory=dict[str, float])
+    nodes: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
 
-    def add(self, plan: DatasetPlan) -> None:
-        """Count a cache."""
-        if plan.tier is None or not plan.pool:
+    def add(self, plan: DatasetPlan, readers: Readers) -> None:
+        """Count a cache. readers: who read it."""
+        tier, pool, runtime = plan.tier, plan.pool, plan.args.runtime
+        if tier is None or plan.delivery is None:
             return
-        if not plan.args.runtime.share_nodes:
-            self.nodes[plan.pool] = self.nodes.get(plan.pool, 0) + plan.workers
+        if not runtime.share_nodes:
+            self.nodes[pool, plan.zone] = self.nodes.get((pool, plan.zone), 0) + plan.workers
             return
-        amounts: list[tuple[Medium, float]] = [
-            ("memory", plan.args.runtime.worker.memory_gib),
-            (plan.tier.medium, plan.tier.quota_gib),
-        ]
-        for medium, amount in amounts:
-            self.gib[plan.pool, medium] = self.gib.get((plan.pool, medium), 0) + amount
+        memory, vcpu = overhead(plan.args)
+        if tier.medium == "memory":
+            memory += tier.quota_gib
+        else:
+            self.gib[pool, tier.medium] = self.gib.get((pool, tier.medium), 0) + tier.quota_gib
+        self.memory[pool] = self.memory.get(pool, 0) + memory
+        self.vcpu[pool] = self.vcpu.get(pool, 0) + vcpu
+        wanted = wanted_gbps(plan.args, readers)
+        each = min(wanted / plan.workers, plan.delivery.node.bandwidth_gbps)
+        self.gbps[pool] = self.gbps.get(pool, 0) + each
+
+    def alone_in(self, pool: str, zone: str | None) -> int:
+        """Nodes of a pool that caches have alone. zone: None for all zones."""
+        return sum(
+            count
+            for (name, where), count in self.nodes.items()
+            if name == pool and (zone is None or where in ("", zone))
+        )
+
+
+def overhead(args: DatasetArgs) -> tuple[float, float]:
+    """GiB of memory and vCPUs that a dataset may ask of one node besides its cache: of a worker, and of the master."""
+    worker, master = args.runtime.worker, args.runtime.master
+    return worker.memory_gib + master.memory_gib, worker.vcpu + master.vcpu
+
+
+def wanted_gbps(args: DatasetArgs, readers: Readers) -> float:
+    """What the target of a dataset takes of its cache, 0 without one."""
+    target = args.target
+    if target is None:
+        return 0
+    rate = target.pod_gbps or 0
+    if target.epoch_minutes is not None:
+        read = data_of(args).size_gib * GBIT_PER_GIB / (readers.pods if readers.each == "part" else 1)
+        rate = max(rate, read / (target.epoch_minutes * 60))
+    return rate * readers.pods
 
 
 def _part(name: str, args: DatasetArgs, whole: DatasetPlan, caching: CachingArgs) -> DatasetPlan:
@@ -370,18 +429,26 @@ def target_of(args: DatasetArgs) -> Target | None:
 def candidates(args: DatasetArgs, around: DatasetSurroundings, taken: Taken | None = None) -> list[WorkerNode]:
     """The nodes that the workers of a dataset may run on, by pool and medium. taken: what others have of them."""
     others = taken or Taken()
-    return [
-        replace(
-            node,
-            most_gib=max(0.0, node.most_gib - others.gib.get((name, node.medium), 0)),
-            workers=max(0, node.workers - others.nodes.get(name, 0)),
-        )
-        for name, (pool, plan, zones) in around.pools.items()
-        if (name == args.pool if args.pool is not None else pool.kind == "cache")
-        and (args.zone is None or args.zone in zones)
-        for node in worker_nodes(name, pool, plan, args.runtime.worker, around.region, _nodes_in(args, plan, zones))
-        if args.runtime.tier.medium in (None, node.medium)
-    ]
+    memory, vcpu = overhead(args)
+    found: list[WorkerNode] = []
+    for name, (pool, plan, zones) in around.pools.items():
+        if (name != args.pool if args.pool is not None else pool.kind != "cache") or not plan.allocatable:
+            continue
+        if args.zone is not None and args.zone not in zones:
+            continue
+        free = min(node.memory_gib for node in plan.allocatable) - DAEMON_GIB - others.memory.get(name, 0) - memory
+        cores = min(node.vcpu for node in plan.allocatable) - others.vcpu.get(name, 0) - vcpu
+        if free < 0 or cores < 0:
+            continue
+        nodes = max(0, _nodes_in(args, plan, zones) - others.alone_in(name, args.zone))
+        for node in worker_nodes(name, pool, plan, around.region, nodes):
+            if args.runtime.tier.medium not in (None, node.medium):
+                continue
+            room = free if node.medium == "memory" else node.most_gib - others.gib.get((name, node.medium), 0)
+            gbps = node.network_gbps - others.gbps.get(name, 0)
+            if gbps > 0:
+                found.append(replace(node, most_gib=float(max(0, math.floor(room))), workers=nodes, network_gbps=gbps))
+    return found
 
 
 def _nodes_in(args: DatasetArgs, plan: NodePoolPlan, zones: Sequence[str]) -> int:
@@ -389,10 +456,8 @@ def _nodes_in(args: DatasetArgs, plan: NodePoolPlan, zones: Sequence[str]) -> in
     return plan.maximum if args.zone is None else plan.maximum // len(zones)
 
 
-def worker_nodes(
-    name: str, pool: NodePoolArgs, plan: NodePoolPlan, worker: WorkerArgs, region: str, nodes: int
-) -> list[WorkerNode]:
-    """What a worker can have of a pool's nodes, by medium. Of several instance types the least counts."""
+def worker_nodes(name: str, pool: NodePoolArgs, plan: NodePoolPlan, region: str, nodes: int) -> list[WorkerNode]:
+    """What a worker could have of a pool's nodes if it were alone, by medium. Of several types the least counts."""
     types = plan.instance_types
     if not types:
         return []
@@ -416,7 +481,7 @@ def worker_nodes(
             currency=known[0].currency if complete else "",
         )
 
-    free = min((node.memory_gib for node in plan.allocatable), default=0) - worker.memory_gib
+    free = min((node.memory_gib for node in plan.allocatable), default=0) - DAEMON_GIB
     found = [node("memory", math.inf, math.inf, free)] if free >= 1 else []
     disks = [instance_type.local_disks for instance_type in types]
     if plan.local_disk_paths and all(disks):
@@ -443,7 +508,7 @@ def _tier(args: DatasetArgs, delivery: Delivery, pool: tuple[NodePoolArgs, NodeP
     disks = {"memory": [MEMORY_PATH], "local-disk": pool[1].local_disk_paths}.get(
         medium, [disk.mount_path for disk in pool[0].data_disks]
     )
-    return _split(args, medium, disks, int(delivery.quota_gib))
+    return _split(args, medium, disks, math.ceil(delivery.quota_gib - 1e-9))
 
 
 def _upstream_tier(args: DatasetArgs, workers: int) -> TierPlan:

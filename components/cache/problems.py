@@ -5,7 +5,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..identity import ROLE_NAME
+from ..identity import LONGEST_POLICY, ROLE_NAME, document
 from ..inputs import Problem, one_of
 from ..platform.values import SECRET_KEY, secret_problems
 from .args import DATASET_NAME, CachingArgs, DatasetArgs, DatasetMountArgs, LoadArgs, RuntimeKind
@@ -14,18 +14,20 @@ from .planning import (
     DatasetPlan,
     DatasetSurroundings,
     candidates,
+    data_of,
     kind_of,
+    load_minutes,
     load_schedule,
     plan_datasets,
     readers_of,
 )
-from .schedules import earlier, schedule_problem
+from .schedules import MINUTES_A_DAY, earlier, schedule_problem
 
 SOURCES: Mapping[RuntimeKind, Sequence[str]] = {
     "jindo": ("bucket", "claim", "oss://", "s3://", "hdfs://"),
     "alluxio": ("bucket", "claim", "oss://", "s3://", "hdfs://", "http://", "https://"),
     "juicefs": ("juicefs://",),
-    "thin": ("fileSystem", "claim"),
+    "thin": ("fileSystem",),
 }
 """What each kind reads. Source: fluid-cloudnative/fluid v1.0.8, pkg/ddc; for `thin` the profile of addons/nfs."""
 
@@ -39,6 +41,16 @@ OF_KEYS = {"of", "directory", "description", "namespaces", "tenant", "readers"}
 """What a dataset that is a part of another says; the rest is that one's."""
 
 
+LONGEST_LABEL = 63
+"""Characters of a label's name; Fluid names the nodes of a cache by one, and otherwise by its UID, which nobody knows
+before (v1.0.8, pkg/utils/label.go)."""
+
+LONGEST_OPERATION = 46
+LONGEST_REPEATED = 41
+"""Characters of `<dataset>-<operation>`: of it come a Helm release of 53 with `-loader`, and a CronJob of 52 with
+`-loader-job` (fluid v1.0.8, charts/fluid-dataloader)."""
+
+
 def datasets_problems(
     datasets: Mapping[str, DatasetArgs], caching: CachingArgs, around: DatasetSurroundings
 ) -> list[Problem]:
@@ -48,11 +60,12 @@ def datasets_problems(
         for name, args in datasets.items()
         for problem in _own(name, args, datasets, caching, around)
     ]
-    problems += [*_names(datasets, caching, around), *_overlaps(datasets), *_quotas(datasets, around)]
+    problems += [*_names(datasets, caching, around), *_overlaps(datasets, around)]
     if problems:
         return problems
     plans = plan_datasets(datasets, caching, around)
-    return [problem.under(name) for name, plan in plans.items() for problem in _plan_problems(plan, plans, around)]
+    problems = [problem.under(name) for name, plan in plans.items() for problem in _plan_problems(plan, plans, around)]
+    return [*problems, *_quotas(plans, around)]
 
 
 def _own(
@@ -64,6 +77,9 @@ def _own(
 ) -> Iterator[Problem]:
     if not re.fullmatch(DATASET_NAME, name):
         yield Problem("", name, "not a name: 1 to 40 lowercase letters, digits and hyphens, a letter first")
+    if len(f"s-{caching.namespace}-{name}") > LONGEST_LABEL:
+        message = f"makes, with caching.namespace, a label of nodes longer than {LONGEST_LABEL} characters"
+        yield Problem("", name, message)
     for index, space in enumerate(args.namespaces):
         if space in args.namespaces[:index]:
             yield Problem(f"namespaces[{index}]", space, "stands twice; name each namespace once")
@@ -73,6 +89,7 @@ def _own(
         yield Problem("tenant", args.tenant, one_of(args.tenant, around.tenants, "a tenant"))
     if args.of is not None:
         yield from _part_problems(name, args, datasets)
+        yield from _reader_problems(args, around)
         return
     kind = kind_of(args, around.flavor)
     if not args.mounts:
@@ -89,8 +106,8 @@ def _own(
     yield from _credential_problems(args, kind, caching, around, name)
     yield from _consistency_problems(args, kind)
     yield from _runtime_problems(args, kind, around)
-    yield from _reader_problems(args, kind, around)
-    yield from _operation_problems(args, kind)
+    yield from _reader_problems(args, around)
+    yield from _operation_problems(name, args, kind)
     yield from _scaling_problems(args, kind, around)
 
 
@@ -202,10 +219,8 @@ def _credential_problems(
 def _consistency_problems(args: DatasetArgs, kind: RuntimeKind) -> Iterator[Problem]:
     chosen = CONSISTENCY[args.consistency]
     if kind not in chosen.kinds:
-        message = (
-            f"cannot be kept by {kind}: files are changed in place, so it takes a file system with all of POSIX: "
-            f"{' or '.join(chosen.kinds)}"
-        )
+        why = "files are changed in place, which takes all of POSIX" if chosen.writes else "it keeps no metadata itself"
+        message = f"cannot be kept by {kind}, as {why}; {' and '.join(chosen.kinds)} can"
         yield Problem("consistency", args.consistency, message)
     if (args.refresh is not None) != (args.consistency == "periodic"):
         message = (
@@ -216,8 +231,6 @@ def _consistency_problems(args: DatasetArgs, kind: RuntimeKind) -> Iterator[Prob
         yield Problem("refresh", args.refresh, message)
     if args.refresh is not None and (wrong := schedule_problem(args.refresh)):
         yield Problem("refresh", args.refresh, wrong)
-    if args.refresh is not None and kind == "thin":
-        yield Problem("refresh", args.refresh, "has nothing to refresh: thin has no cache; use event-driven")
     if "stale_seconds" in args.model_fields_set and args.consistency != "event-driven":
         message = f"is for consistency: event-driven, not {args.consistency}"
         yield Problem("staleSeconds", args.stale_seconds, message)
@@ -236,11 +249,23 @@ def _consistency_problems(args: DatasetArgs, kind: RuntimeKind) -> Iterator[Prob
 def _runtime_problems(args: DatasetArgs, kind: RuntimeKind, around: DatasetSurroundings) -> Iterator[Problem]:
     runtime, tier = args.runtime, args.runtime.tier
     if kind == "thin":
-        for key, value in (("workers", runtime.workers), ("tier", "tier" in runtime.model_fields_set or None)):
-            if value is not None:
-                yield Problem(f"runtime.{key}", runtime.workers, "is of a cache, and thin has none")
-        if args.target is not None:
-            yield Problem("target", None, "is of a cache, and thin has none: readers get what the file system gives")
+        unused = {
+            **{f"runtime.{key}": key in runtime.model_fields_set for key in ("workers", "tier", "master", "worker")},
+            **{f"runtime.fuse.{key}": bool(getattr(runtime.fuse, key)) for key in ("arguments", "properties")},
+            **{key: getattr(args, key) is not None for key in ("target", "pool", "zone")},
+        }
+        for key in (key for key, used in unused.items() if used):
+            yield Problem(key, None, "is of a cache, and thin has none: readers get what the file system gives")
+    if kind == "juicefs":
+        for key, used in (
+            ("master", "master" in runtime.model_fields_set),
+            ("fuse.arguments", bool(runtime.fuse.arguments)),
+            ("copies", runtime.copies > 1),
+        ):
+            if used:
+                yield Problem(f"runtime.{key}", None, "JuiceFSRuntime takes none (fluid v1.0.8); remove it")
+    if runtime.workers is not None and runtime.copies > runtime.workers:
+        yield Problem("runtime.copies", runtime.copies, f"more than the {runtime.workers} workers")
     if tier.low >= tier.high:
         yield Problem("runtime.tier.low", tier.low, f"must be below high = {tier.high:g}")
     if tier.paths and around.flavor == "ack":
@@ -256,12 +281,12 @@ def _runtime_problems(args: DatasetArgs, kind: RuntimeKind, around: DatasetSurro
         yield Problem("runtime.cleanUp", None, f"is of alluxio and juicefs, not of {kind}")
     if args.target is not None and args.target.pod_gbps is None and args.target.epoch_minutes is None:
         yield Problem("target", None, "says nothing; give podGbps or epochMinutes")
-    if around.flavor == "upstream":
+    if around.flavor == "upstream" and kind != "thin":
         for key, value in (("target", args.target), ("pool", args.pool), ("zone", args.zone)):
             if value is not None:
                 message = "needs node pools, of which an upstream environment has none; state runtime.workers and tier"
                 yield Problem(key, None if key == "target" else value, message)
-    elif kind != "thin":
+    elif around.flavor == "ack" and kind != "thin":
         yield from _node_problems(args, around)
     if not args.cross_zone and args.zone is None:
         yield Problem("crossZone", False, "needs zone: the one that workers and readers are in")
@@ -286,7 +311,7 @@ def _node_problems(args: DatasetArgs, around: DatasetSurroundings) -> Iterator[P
     if not nodes:
         what = {"local-disk": "local disks", "cloud-disk": "data disks", "memory": "memory to spare"}
         message = f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no {what[tier.medium or 'memory']}"
-        yield Problem("runtime.tier.medium", tier.medium, message)
+        yield Problem("runtime.tier.medium" if tier.medium else "pool", tier.medium or args.pool, message)
         return
     most = max(node.workers for node in nodes)
     if runtime.workers is not None and runtime.workers > most:
@@ -296,14 +321,18 @@ def _node_problems(args: DatasetArgs, around: DatasetSurroundings) -> Iterator[P
     elif most < 1:
         yield Problem("pool", args.pool, f"{', '.join(names)} has no node{f' in {args.zone}' if args.zone else ''}")
     size = max(node.most_gib for node in nodes)
+    if runtime.workers is None and runtime.copies > most:
+        yield Problem("runtime.copies", runtime.copies, f"more than the {most} nodes of {', '.join(names)}")
     if tier.quota_gib is not None and tier.quota_gib > size:
         media = " or ".join(f"{node.most_gib:,.0f} GiB of {node.medium} in {node.name}" for node in nodes)
         yield Problem("runtime.tier.quotaGib", tier.quota_gib, f"more than a node has: {media}")
-    elif not any(node.workers >= (runtime.workers or 1) and node.most_gib >= (tier.quota_gib or 1) for node in nodes):
+    elif 1 <= (runtime.workers or 1) <= most and not any(
+        node.workers >= (runtime.workers or 1) and node.most_gib >= (tier.quota_gib or 1) for node in nodes
+    ):
         yield Problem("runtime", None, f"no pool has so many nodes with so much: {', '.join(names)}")
 
 
-def _reader_problems(args: DatasetArgs, kind: RuntimeKind, around: DatasetSurroundings) -> Iterator[Problem]:
+def _reader_problems(args: DatasetArgs, around: DatasetSurroundings) -> Iterator[Problem]:
     readers = args.readers
     name = readers.job_class
     if name is not None and around.flavor == "upstream":
@@ -321,12 +350,23 @@ def _reader_problems(args: DatasetArgs, kind: RuntimeKind, around: DatasetSurrou
     if found is not None and not args.cross_zone and args.zone is not None and args.zone not in found.zones:
         message = f"{name} runs in {', '.join(sorted(found.zones))}, where no worker is; allow crossZone, or move one"
         yield Problem("zone", args.zone, message)
-    if args.target is not None and around.flavor == "ack" and math.isinf(readers_of(args, around).node_gbps):
+    cached = args.of is None and kind_of(args, around.flavor) != "thin"
+    if cached and args.target is not None and around.flavor == "ack" and math.isinf(readers_of(args, around).node_gbps):
         yield Problem("readers", None, "a target needs their nodes: name jobClass, or nodeGbps")
 
 
-def _operation_problems(args: DatasetArgs, kind: RuntimeKind) -> Iterator[Problem]:
-    """What is wrong with loads, processes and migrations."""
+def _operation_problems(name: str, args: DatasetArgs, kind: RuntimeKind) -> Iterator[Problem]:
+    """What is wrong with loads, processes and migrations. name: of the dataset."""
+    repeated = {*_repeated(args), *(["refresh"] if args.refresh is not None else [])}
+    for group, operations in (
+        *(("loads", [*args.loads]), ("processes", [*args.processes]), ("migrations", [*args.migrations])),
+        ("refresh", ["refresh"] if args.refresh is not None else []),
+    ):
+        for operation in operations:
+            most, full = LONGEST_REPEATED if operation in repeated else LONGEST_OPERATION, f"{name}-{operation}"
+            if len(full) > most:
+                path = group if group == "refresh" else f"{group}.{operation}"
+                yield Problem(path, full, f"is a name of more than {most} characters; shorten one of both")
     if args.loads and kind == "thin":
         yield Problem("loads", sorted(args.loads), "have nothing to load into: thin has no cache")
     if args.migrations and kind != "juicefs":
@@ -334,17 +374,17 @@ def _operation_problems(args: DatasetArgs, kind: RuntimeKind) -> Iterator[Proble
         yield Problem("migrations", sorted(args.migrations), message)
     groups = {"loads": args.loads, "processes": args.processes, "migrations": args.migrations}
     for (one, first), (other, second) in itertools.combinations(groups.items(), 2):
-        for name in sorted(first.keys() & second.keys()):
-            yield Problem(f"{other}.{name}", name, f"has the name of one of {one}; give it another")
+        for shared in sorted(first.keys() & second.keys()):
+            yield Problem(f"{other}.{shared}", shared, f"has the name of one of {one}; give it another")
     if (
         args.consistency == "periodic"
         and "refresh" in args.loads.keys() | args.processes.keys() | args.migrations.keys()
     ):
         yield Problem("loads.refresh", "refresh", "is the name of what refreshes a periodic dataset; take another")
-    for name, load in args.loads.items():
-        yield from (problem.under(f"loads.{name}") for problem in _load_problems(load))
-    for name, migration in args.migrations.items():
-        path = f"migrations.{name}"
+    for load_name, load in args.loads.items():
+        yield from (problem.under(f"loads.{load_name}") for problem in _load_problems(load))
+    for migration_name, migration in args.migrations.items():
+        path = f"migrations.{migration_name}"
         if (migration.source is None) == (migration.target is None):
             yield Problem(path, None, "must name either source or target")
         if migration.schedule is not None and (wrong := schedule_problem(migration.schedule)):
@@ -366,6 +406,14 @@ def _load_problems(load: LoadArgs) -> Iterator[Problem]:
         yield Problem("readyBy", load.ready_by, "must have one minute and one hour, or nobody can tell what is earlier")
 
 
+def _repeated(args: DatasetArgs) -> set[str]:
+    """Operations that run by a schedule."""
+    return {
+        *(name for name, load in args.loads.items() if load.schedule or load.ready_by),
+        *(name for name, migration in args.migrations.items() if migration.schedule),
+    }
+
+
 def _order_problems(args: DatasetArgs) -> Iterator[Problem]:
     """Operations that wait for none, for one that runs again and again, or for each other."""
     after = {
@@ -373,8 +421,7 @@ def _order_problems(args: DatasetArgs) -> Iterator[Problem]:
         **{(name, "processes"): process.after for name, process in args.processes.items()},
         **{(name, "migrations"): migration.after for name, migration in args.migrations.items()},
     }
-    repeated = {name for name, load in args.loads.items() if load.schedule or load.ready_by}
-    repeated |= {name for name, migration in args.migrations.items() if migration.schedule}
+    repeated = _repeated(args)
     known = {name: first for (name, _), first in after.items()}
     for (name, group), first in after.items():
         path = f"{group}.{name}.after"
@@ -419,12 +466,35 @@ def _scaling_problems(args: DatasetArgs, kind: RuntimeKind, around: DatasetSurro
                 yield Problem(f"scaling.windows.{name}.{key}", cron, wrong)
         if window.start == window.end:
             yield Problem(f"scaling.windows.{name}.end", window.end, "is the start, so the hours are none")
+    nodes = max((node.workers for node in candidates(args, around)), default=None)
+    for key, most in _scaled(args):
+        if nodes is not None and most > nodes:
+            yield Problem(f"scaling.{key}", most, f"more than the {nodes} nodes that there are")
+
+
+def _scaled(args: DatasetArgs) -> list[tuple[str, int]]:
+    """The numbers of workers that are not always, by their keys."""
+    scaling = args.scaling
+    return [
+        *((f"windows.{name}.workers", window.workers) for name, window in scaling.windows.items()),
+        *([("metric.maximum", scaling.metric.maximum)] if scaling.metric is not None else []),
+    ]
 
 
 def _names(datasets: Mapping[str, DatasetArgs], caching: CachingArgs, around: DatasetSurroundings) -> Iterator[Problem]:
     """Claims that are there already."""
     if caching.namespace in around.reserved:
         yield Problem("", caching.namespace, "caching.namespace is another's already; give the caches one of their own")
+    made: dict[str, str] = {}
+    for name, args in datasets.items():
+        if args.of is not None:
+            continue
+        operations = {*args.loads, *args.processes, *args.migrations, *(["refresh"] if args.refresh else [])}
+        metadata = ["metadata"] if args.runtime.master.metadata is not None else []
+        for full in (name, *(f"{name}-{part}" for part in (*sorted(operations), *metadata))):
+            other = made.setdefault(full, name)
+            if other != name:
+                yield Problem(name, full, f"is also the name of something that {other} makes; give one another name")
     for name, args in datasets.items():
         taken = around.claims.get(name, frozenset())
         for index, space in enumerate(args.namespaces):
@@ -433,11 +503,11 @@ def _names(datasets: Mapping[str, DatasetArgs], caching: CachingArgs, around: Da
                 yield Problem(f"{name}.namespaces[{index}]", space, message)
 
 
-def _places(args: DatasetArgs) -> Iterator[tuple[str, str]]:
+def _places(args: DatasetArgs, around: DatasetSurroundings) -> Iterator[tuple[str, str]]:
     """Where a dataset's data are: as kind and name, and path with a slash at its end."""
     for mount in args.mounts.values():
         if mount.bucket is not None:
-            yield f"bucket {mount.bucket}", mount.prefix
+            yield f"oss://{around.buckets.get(mount.bucket, mount.bucket)}", mount.prefix
         elif mount.file_system is not None:
             yield f"file system {mount.file_system}", f"{mount.path.strip('/')}/".lstrip("/")
         elif mount.claim is not None:
@@ -448,13 +518,13 @@ def _places(args: DatasetArgs) -> Iterator[tuple[str, str]]:
             yield f"{scheme}://{host}", f"{path.strip('/')}/".lstrip("/")
 
 
-def _overlaps(datasets: Mapping[str, DatasetArgs]) -> Iterator[Problem]:
+def _overlaps(datasets: Mapping[str, DatasetArgs], around: DatasetSurroundings) -> Iterator[Problem]:
     """Data that one dataset writes and another keeps a copy of: it would show what is no longer there."""
     for (one, first), (other, second) in itertools.combinations(datasets.items(), 2):
         writers = [name for name, args in ((one, first), (other, second)) if CONSISTENCY[args.consistency].writes]
         if not writers or {first.consistency, second.consistency} == {"read-write"}:
             continue
-        for (place, path), (place_2, path_2) in itertools.product(_places(first), _places(second)):
+        for (place, path), (place_2, path_2) in itertools.product(_places(first, around), _places(second, around)):
             if place == place_2 and (path.startswith(path_2) or path_2.startswith(path)):
                 reader = other if writers[0] == one else one
                 message = (
@@ -465,14 +535,13 @@ def _overlaps(datasets: Mapping[str, DatasetArgs]) -> Iterator[Problem]:
                 break
 
 
-def _quotas(datasets: Mapping[str, DatasetArgs], around: DatasetSurroundings) -> Iterator[Problem]:
+def _quotas(plans: Mapping[str, DatasetPlan], around: DatasetSurroundings) -> Iterator[Problem]:
     """Tenants whose datasets are larger than what they may cache."""
     used: dict[str, dict[str, float]] = {}
-    for name, args in datasets.items():
-        if args.tenant in around.tenants and args.of is None and kind_of(args, around.flavor) != "thin":
-            workers, quota = args.runtime.workers, args.runtime.tier.quota_gib
-            whole = (args.size_gib or 0) * args.runtime.copies / args.runtime.tier.high
-            used.setdefault(args.tenant or "", {})[name] = workers * quota if workers and quota else whole
+    for name, plan in plans.items():
+        if plan.args.tenant is not None and plan.tier is not None:
+            most = max([plan.workers, *(window.workers for window in plan.args.scaling.windows.values())])
+            used.setdefault(plan.args.tenant, {})[name] = most * plan.tier.quota_gib
     for tenant, amounts in used.items():
         if sum(amounts.values()) > around.tenants[tenant]:
             terms = " + ".join(f"{name} {amount:,.0f}" for name, amount in amounts.items())
@@ -488,19 +557,35 @@ def _plan_problems(
     plan: DatasetPlan, plans: Mapping[str, DatasetPlan], around: DatasetSurroundings
 ) -> Iterator[Problem]:
     args, proposal = plan.args, plan.proposal
+    for key, workers in _scaled(args):
+        if not plan.source and plan.kind != "jindo" and workers < plan.workers:
+            message = f"fewer than the {plan.workers} that there always are; KEDA adds to them alone"
+            yield Problem(f"scaling.{key}", workers, message)
+    if plan.statements:
+        # A key's statement, which is not known yet, has at most 140 characters.
+        length = len(document(plan.statements)) + 140
+        if length > LONGEST_POLICY:
+            message = f"are so many that a RAM policy of {length:,} characters comes of it; at most {LONGEST_POLICY:,}"
+            yield Problem("mounts", len(args.mounts), message)
     if proposal is None and around.flavor == "ack" and plan.kind != "thin" and not plan.source:
         there = [
-            f"{other.name} {other.tier.quota_gib:,} GiB of {other.tier.medium}"
+            f"{other.name} {other.workers} x {other.tier.quota_gib:,} GiB of {other.tier.medium}"
+            + ("" if other.args.runtime.share_nodes else " alone")
             for other in plans.values()
             if other.tier is not None
         ]
         message = (
-            f"finds no room: a node may get a worker of each, and the others take {', '.join(there) or 'nothing'}; add "
-            "nodes, or state less (runtime.tier.quotaGib)"
+            "finds no room: a node may get a worker of each dataset, with its cache, memory, vCPUs and bandwidth, and "
+            f"there are {', '.join(there) or 'no others'}; add nodes, or let them take less"
         )
-        yield Problem("runtime", args.runtime.tier.quota_gib, message)
+        yield Problem("runtime", None, message)
     for name, load in args.loads.items():
-        if load.ready_by is not None and load_schedule(load, plan) is None:
+        if load.ready_by is not None and load_minutes(plan) >= MINUTES_A_DAY:
+            message = (
+                f"takes {load_minutes(plan) / 60:,.0f} hours, so that no day is long enough; give schedule instead"
+            )
+            yield Problem(f"loads.{name}.readyBy", load.ready_by, message)
+        elif load.ready_by is not None and load_schedule(load, plan) is None:
             message = "would have to start on another day; give schedule instead"
             yield Problem(f"loads.{name}.readyBy", load.ready_by, message)
     if proposal is None or proposal.met or args.target is None:
@@ -512,9 +597,12 @@ def _plan_problems(
         if args.target.when == "cold"
         else (delivery.shared_pod_gbps, delivery.epoch_minutes)
     )
+    cache = f"{delivery.workers} workers in {delivery.node.name} ({delivery.node.medium})"
     message = (
-        f"cannot be met: {delivery.workers} workers in {delivery.node.name} ({delivery.node.medium}) give each of "
-        f"{args.readers.pods} readers {rate:,.1f} Gbit/s, and a pass takes {minutes:,.0f} minutes; it is limited by "
-        f"the {proposal.bottleneck}"
+        f"cannot be met: {cache} give each of {args.readers.pods} readers {rate:,.1f} Gbit/s, and a pass takes "
+        f"{minutes:,.1f} minutes; it is limited by the {proposal.bottleneck}"
+        if delivery.hits
+        else f"cannot be met: {cache} hold {delivery.capacity_gib:,.0f} of {data_of(args).needed_gib:,.0f} GiB, of "
+        "which a pass finds nothing; it is limited by the cache capacity"
     )
     yield Problem("target", stated, message)

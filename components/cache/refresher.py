@@ -64,15 +64,21 @@ def write(
     account: str,
     context: ssl.SSLContext | None = None,
 ) -> None:
-    """Put data into a Secret that exists."""
+    """Put data into a Secret, which is made if there is none."""
     encoded = {key: base64.b64encode(value.encode()).decode() for key, value in data.items()}
-    request = urllib.request.Request(
-        f"{server}/api/v1/namespaces/{namespace}/secrets/{secret}",
-        json.dumps({"data": encoded}).encode(),
-        {"Authorization": f"Bearer {account}", "Content-Type": "application/merge-patch+json"},
-        method="PATCH",
-    )
-    call(request, context)
+    secrets = f"{server}/api/v1/namespaces/{namespace}/secrets"
+    body: dict[str, Any] = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret}, "data": encoded}
+
+    def send(method: str, url: str, kind: str) -> None:
+        headers = {"Authorization": f"Bearer {account}", "Content-Type": kind}
+        call(urllib.request.Request(url, json.dumps(body).encode(), headers, method=method), context)
+
+    try:
+        send("PATCH", f"{secrets}/{secret}", "application/merge-patch+json")
+    except urllib.error.HTTPError as error:
+        if error.code != 404:
+            raise
+        send("POST", secrets, "application/json")
 
 
 def read(path: str) -> str:
@@ -95,10 +101,14 @@ def refresh(
             data = token_of(role, configuration, read(identity))
             write(secret, data, configuration["namespace"], server, read(f"{account}/token"), context)
             print(f"{secret}: renewed", flush=True)
-        except (OSError, ValueError, KeyError) as error:
-            # The answer of a refusal says why; it holds no token.
-            why = error.read().decode(errors="replace") if isinstance(error, urllib.error.HTTPError) else ""
-            print(f"{secret}: {error} {why}".rstrip(), file=sys.stderr, flush=True)
+        except urllib.error.HTTPError as error:
+            # The answer to a refusal says why; it holds no token.
+            print(f"{secret}: {error} {error.read().decode(errors='replace')}".rstrip(), file=sys.stderr, flush=True)
+            failed += 1
+        except Exception as error:  # One role must not keep the others from being renewed.
+            # Texts of errors may hold what was sent.
+            why = f" {error}" if isinstance(error, OSError) else ""
+            print(f"{secret}: {type(error).__name__}{why}", file=sys.stderr, flush=True)
             failed += 1
     return failed
 

@@ -130,7 +130,7 @@ def _dataset(plan: DatasetPlan, mounts: Mapping[str, Any]) -> Manifest:
 def _secrets(secrets: Mapping[str, SecretKey]) -> list[dict[str, Any]]:
     return [
         {"name": name, "valueFrom": {"secretKeyRef": {"name": secret.name, "key": secret.key}}}
-        for name, secret in secrets.items()
+        for name, secret in sorted(secrets.items())
     ]
 
 

@@ -11,13 +11,36 @@ BEGINNING = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 MINUTES_A_DAY = 24 * 60
 
 
+FIELDS = re.compile(r"(\*|[0-9]+(-[0-9]+)?|[A-Za-z]{3}(-[A-Za-z]{3})?)(/[0-9]+)?")
+"""One entry of a field as all that read schedules here know it: Kubernetes, KEDA and the cron autoscaler. L, W and # of
+other crons are not in it. Source: robfig/cron v3, the parser of all three."""
+
+
 def schedule_problem(cron: str) -> str:
     """What is wrong with a schedule of five fields, "" for nothing."""
+    fields = cron.split()
+    how = "write minute, hour, day, month and weekday, such as 0 2 * * *"
+    for field in fields:
+        if not all(FIELDS.fullmatch(entry) for entry in field.split(",")):
+            return f"not a schedule: {field} is no field of one; {how}"
+    if "7" in re.split(r"[,/-]", fields[-1]):
+        return "not a schedule: weekdays are 0 to 6, 0 is Sunday"
     try:
         schedule = CronSim(cron, BEGINNING)
     except CronSimError as error:
-        return f"not a schedule: {str(error).lower()}; write minute, hour, day, month and weekday, such as 0 2 * * *"
-    return "" if next(schedule, None) else "never comes: no month has such a day"
+        # What is good in some month, but in none of those that are named.
+        if _parses(" ".join([*fields[:3], "*", fields[4]])):
+            return "never comes: none of its months has such a day"
+        return f"not a schedule: {str(error).lower()}; {how}"
+    return "" if next(schedule, None) else "never comes"
+
+
+def _parses(cron: str) -> bool:
+    try:
+        CronSim(cron, BEGINNING)
+    except CronSimError:
+        return False
+    return True
 
 
 def earlier(cron: str, minutes: int) -> str | None:

@@ -282,7 +282,7 @@ def propose(
     answers no reads does not count. workers, quota_gib: what is stated of them; otherwise a worker gets its part of the
     data. Among equals, fewer workers and then the name decide.
     """
-    least, size = workers or 1, quota_gib or 1
+    least, size = workers or data.copies, quota_gib or 1
     offers = [node for node in nodes if node.workers >= least and node.most_gib >= size]
     if not offers:
         return None
@@ -290,7 +290,7 @@ def propose(
     found: list[Delivery] = []
     nearest: list[Delivery] = []
     for node in offers:
-        counts = [workers] if workers else range(1, node.workers + 1)
+        counts = [workers] if workers else range(data.copies, node.workers + 1)
 
         def delivered(count: int, node: WorkerNode = node) -> Delivery:
             return with_workers(node, count, data, readers, source, quota_gib)
@@ -318,13 +318,13 @@ def with_workers(
     source: Source,
     quota_gib: float | None = None,
 ) -> Delivery:
-    """What so many workers deliver. quota_gib: of each; None for an even part of the data, in whole GiB."""
-    part = float(max(1, math.ceil(data.needed_gib / workers - 1e-9)))
+    """What so many workers deliver. quota_gib: of each; None for an even part of the data, at least a GiB."""
+    part = max(1.0, data.needed_gib / workers)
     return deliver(node, workers, quota_gib or min(node.most_gib, part), data, readers, source)
 
 
 def _cheapest(delivery: Delivery) -> tuple[bool, float, int, str]:
-    return delivery.month is None, delivery.month or 0, delivery.workers, delivery.node.name
+    return delivery.month is None, round(delivery.month or 0, 2), delivery.workers, delivery.node.name
 
 
 def _nearness(delivery: Delivery, target: Target | None) -> tuple[float, float]:

@@ -234,7 +234,8 @@ def dataset_lines(datasets: Sequence[DocumentDataset]) -> list[str]:
     return [
         *(f"{', '.join(names)}: {text.partition(': ')[2]}" for text, names in lines.items()),
         *(f"{dataset.name} {note}." for dataset in datasets for note in dataset.notes),
-        "Figures are for the baseline of networks, and what throttling guarantees; the cost is a part of the pools'.",
+        "Figures are for the baseline of networks, without what targets of larger datasets take of them, and what "
+        "throttling guarantees; the cost is a part of the pools'.",
     ]
 
 
