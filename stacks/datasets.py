@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping
 
 from components import catalog
 from components.cache import BucketBandwidth, DatasetPlan, DatasetSurroundings, ReaderNodes, plan_datasets
+from components.cache.events import loaders
 from components.cache.options import CONSISTENCY
 from components.cache.problems import datasets_problems
 from components.inputs import InvalidInput, Problem
 from components.job_classes import JobClassPlan, plan_job_classes
 from components.node_pools import NodePoolPlan
 from components.platform.planning import closure
+from components.tenancy.isolation import PLATFORM, Kind
 from components.tenancy.planning import own_buckets, prefix_of
 from components.throttling.planning import plan_throttling
 
@@ -218,3 +220,14 @@ def dataset_notes(environment: Environment) -> dict[str, list[str]]:
                 text = f"is static, and may be written by {', '.join(writers)}: what changes is not seen"
                 notes.setdefault(name, []).append(text)
     return notes
+
+
+def dataset_sharing(environment: Environment, stack: str) -> dict[tuple[str, str, Kind, str], str]:
+    """What tenants may do of the platform because datasets say so: source, target, kind and what, with the reason."""
+    owners = {space: name for name, tenant in environment.tenants.items() for space in tenant.namespaces_of(name)}
+    allowed = loaders(dataset_plans(environment, stack).values())
+    return {
+        (owners[space], PLATFORM, "API", ""): f"its jobs may load {', '.join(names)}"
+        for space, names in allowed.items()
+        if space in owners
+    }

@@ -285,7 +285,8 @@ class RuntimeArgs(Args):
 
 
 class LoadArgs(Args):
-    """Data brought into the cache before anybody reads them. One of `once`, `schedule`, `readyBy` and `after`."""
+    """Data brought into the cache before anybody reads them. One of `once`, `schedule`, `readyBy`, `after` and
+    `onEvent`."""
 
     once: bool = False
     """When the dataset is made."""
@@ -300,6 +301,9 @@ class LoadArgs(Args):
     after: str | None = None
     """When another operation of the dataset has succeeded: the name of one of its `loads`, `processes` or
     `migrations`."""
+
+    on_event: bool = False
+    """Whenever a job of one of the dataset's namespaces says so: its service account may make a DataLoad."""
 
     paths: Annotated[Sequence[Path], Field(min_length=1)] = ("/",)
     """What is loaded: directories as pods see them."""

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 import pulumi_alicloud as alicloud
@@ -15,8 +15,10 @@ from ..file_systems import Mount
 from ..identity import document, key_statement
 from ..inputs import Problem, require_valid
 from ..pod_identity import pod_role
+from ..tenancy.planning import NAME_LABEL
 from ..volumes import exported_path
 from .args import CachingArgs, DatasetArgs
+from .events import LOADER, group_of, load_policy, loaders
 from .planning import DatasetPlan, DatasetSurroundings, plan_datasets
 from .problems import datasets_problems
 from .refresher import RENEWED
@@ -176,6 +178,7 @@ class Datasets(pulumi.ComponentResource):
         for name, plan in self.plans.items():
             if not plan.source:
                 made[name] = self._cache(plan, mounts, first)
+        self._loaders(namespace)
         for name, plan in self.plans.items():
             behind = made[plan.source or name]
             for manifest in claims(plan):
@@ -242,6 +245,48 @@ class Datasets(pulumi.ComponentResource):
                 opts=self._options(runtime),
             )
         return behind
+
+    def _loaders(self, namespace: pulumi.Resource) -> None:
+        """Who may load datasets by themselves."""
+        allowed = loaders(self.plans.values())
+        if not allowed:
+            return
+        space = self._caching.namespace
+        metadata: Any = {"name": LOADER, "namespace": space, "labels": MANAGED}
+        rule: kubernetes.rbac.v1.PolicyRuleArgsDict = {
+            "api_groups": ["data.fluid.io"],
+            "resources": ["dataloads"],
+            "verbs": ["create", "get", "list", "watch"],
+        }
+        whole: Any = {"name": LOADER, "labels": MANAGED}
+        policy = kubernetes.admissionregistration.v1.ValidatingAdmissionPolicy(
+            f"{self._name}-loader",
+            metadata=whole,
+            spec=cast(Any, load_policy(allowed, space)),
+            opts=self._options(namespace),
+        )
+        guard = kubernetes.admissionregistration.v1.ValidatingAdmissionPolicyBinding(
+            f"{self._name}-loader",
+            metadata=whole,
+            spec={
+                "policy_name": LOADER,
+                "validation_actions": ["Deny"],
+                "match_resources": {"namespace_selector": {"match_labels": {NAME_LABEL: space}}},
+            },
+            opts=self._options(policy),
+        )
+        role = kubernetes.rbac.v1.Role(
+            f"{self._name}-loader", metadata=metadata, rules=[rule], opts=self._options(namespace, guard)
+        )
+        kubernetes.rbac.v1.RoleBinding(
+            f"{self._name}-loader",
+            metadata=metadata,
+            role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": LOADER},
+            subjects=[
+                {"kind": "Group", "name": group_of(one), "api_group": "rbac.authorization.k8s.io"} for one in allowed
+            ],
+            opts=self._options(role),
+        )
 
     def _object(
         self, manifest: Manifest, opts: pulumi.ResourceOptions, *, cluster_wide: bool = False

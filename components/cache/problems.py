@@ -238,7 +238,7 @@ def _consistency_problems(args: DatasetArgs, kind: RuntimeKind) -> Iterator[Prob
         writing = [name for name, entry in CONSISTENCY.items() if entry.writes]
         message = f"{args.consistency} is read alone; pods that write need {' or '.join(writing)}"
         yield Problem("consistency", args.consistency, message)
-    repeated = [name for name, load in args.loads.items() if load.schedule is not None or load.ready_by is not None]
+    repeated = [name for name, load in args.loads.items() if load.schedule or load.ready_by or load.on_event]
     if args.consistency == "static" and any(args.loads[name].metadata for name in repeated):
         message = (
             f"loads {', '.join(repeated)} look for changes again and again: say periodic, or metadata: false there"
@@ -395,10 +395,16 @@ def _operation_problems(name: str, args: DatasetArgs, kind: RuntimeKind) -> Iter
 
 
 def _load_problems(load: LoadArgs) -> Iterator[Problem]:
-    ways = {"once": load.once or None, "schedule": load.schedule, "readyBy": load.ready_by, "after": load.after}
+    ways = {
+        **{"once": load.once or None, "schedule": load.schedule, "readyBy": load.ready_by, "after": load.after},
+        "onEvent": load.on_event or None,
+    }
     stated = [key for key, value in ways.items() if value is not None]
     if len(stated) != 1:
         yield Problem("", stated or None, f"must have one of {', '.join(ways)}")
+    said = {*load.model_fields_set} & {"paths", "metadata"}
+    if load.on_event and said:
+        yield Problem("", sorted(said), "are said by the job that makes the load; remove them")
     for key, cron in (("schedule", load.schedule), ("readyBy", load.ready_by)):
         if cron is not None and (wrong := schedule_problem(cron)):
             yield Problem(key, cron, wrong)
@@ -421,7 +427,7 @@ def _order_problems(args: DatasetArgs) -> Iterator[Problem]:
         **{(name, "processes"): process.after for name, process in args.processes.items()},
         **{(name, "migrations"): migration.after for name, migration in args.migrations.items()},
     }
-    repeated = _repeated(args)
+    repeated = {*_repeated(args), *(name for name, load in args.loads.items() if load.on_event)}
     known = {name: first for (name, _), first in after.items()}
     for (name, group), first in after.items():
         path = f"{group}.{name}.after"
@@ -430,7 +436,7 @@ def _order_problems(args: DatasetArgs) -> Iterator[Problem]:
         if first not in known or first == name:
             yield Problem(path, first, one_of(first, set(known) - {name}, "another operation of the dataset"))
         elif first in repeated:
-            yield Problem(path, first, "runs by a schedule, of which Fluid waits for the first run alone")
+            yield Problem(path, first, "runs again and again, of which Fluid waits for the first run alone")
         else:
             seen, at = {name}, first
             while at is not None and at not in seen:

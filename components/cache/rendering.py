@@ -313,6 +313,8 @@ def _operations(plan: DatasetPlan) -> Iterator[Manifest]:
     if args.refresh is not None:
         yield _load(plan, "refresh", args.refresh, ["/"], metadata=True)
     for name, load in args.loads.items():
+        if load.on_event:
+            continue  # Jobs make it themselves.
         made = _load(plan, name, load_schedule(load, plan), load.paths, metadata=load.metadata)
         yield {**made, "spec": {**made["spec"], **after(load.after)}}
     for name, process in args.processes.items():

@@ -34,7 +34,7 @@ from components.throttling.planning import GuaranteeRow, not_protected, plan_thr
 from components.throttling.wire import UNLIMITED
 
 from ..addresses import AddressNeed, address_needs
-from ..datasets import dataset_notes, dataset_plans
+from ..datasets import dataset_notes, dataset_plans, dataset_sharing
 from ..environment import Environment, job_class_plans, pool_plans, roles
 from ..policy_config import policy_config, usage_by_resource
 from ..queues import queue_plan
@@ -639,7 +639,7 @@ def tenancy(environment: Environment, recording: Recording) -> DocumentTenancy |
     pod_networks = [vswitch.cidr for vswitch in network.of("pods")] if network else [IPv4Network("0.0.0.0/0")]
     resources = [Resource(r.type, r.name, r.applied) for r in recording.resources]
     found = tenant_isolation(resources, assets_of(plans, around), pod_networks)
-    shared = sharing(plans)
+    shared = {**sharing(plans), **dataset_sharing(environment, stack)}
     ways: dict[tuple[str, str, Any, str], list[str]] = {}
     for way in found.ways:
         ways.setdefault((way.source, way.target, way.kind, way.what), []).append(way.how)
