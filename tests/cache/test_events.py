@@ -23,7 +23,8 @@ EVENTS = {"new": LoadArgs(on_event=True)}
 def _dataset(*namespaces: str, **further: Any) -> DatasetArgs:
     mounts = {"web": DatasetMountArgs(uri="https://downloads.example.com/data/")}
     values: dict[str, Any] = {"mounts": mounts, "size_gib": 1, "consistency": "periodic", "refresh": "0 1 * * *"}
-    return DatasetArgs(**{**values, "namespaces": namespaces, **further})
+    values |= {"namespaces": list(namespaces), **further}
+    return DatasetArgs(**values)
 
 
 DATASETS = {
