@@ -1,9 +1,12 @@
 """Jobs that run kubectl in the cluster, and who they are."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import pulumi
 import pulumi_kubernetes as kubernetes
+
+from .pod_security import CONFINED, NOBODY
 
 
 def kubectl_job(image: str, service_account: str, arguments: Sequence[str]) -> kubernetes.batch.v1.JobSpecArgsDict:
@@ -20,11 +23,7 @@ def kubectl_job(image: str, service_account: str, arguments: Sequence[str]) -> k
             "spec": {
                 "service_account_name": service_account,
                 "restart_policy": "OnFailure",
-                "security_context": {
-                    "run_as_non_root": True,
-                    "run_as_user": 65_532,
-                    "seccomp_profile": {"type": "RuntimeDefault"},
-                },
+                "security_context": cast(Any, NOBODY),
                 "containers": [
                     {
                         "name": "kubectl",
@@ -34,11 +33,7 @@ def kubectl_job(image: str, service_account: str, arguments: Sequence[str]) -> k
                             "requests": {"cpu": "50m", "memory": "64Mi"},
                             "limits": {"cpu": "500m", "memory": "128Mi"},
                         },
-                        "security_context": {
-                            "allow_privilege_escalation": False,
-                            "read_only_root_filesystem": True,
-                            "capabilities": {"drop": ["ALL"]},
-                        },
+                        "security_context": cast(Any, CONFINED),
                     }
                 ],
             }

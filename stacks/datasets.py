@@ -4,7 +4,7 @@ import zoneinfo
 from collections.abc import Iterator, Mapping
 
 from components import catalog
-from components.cache import BucketBandwidth, DatasetPlan, DatasetSurroundings, ReaderNodes, plan_datasets
+from components.cache import BucketBandwidth, DatasetArgs, DatasetPlan, DatasetSurroundings, ReaderNodes, plan_datasets
 from components.cache.events import loaders
 from components.cache.options import CONSISTENCY
 from components.cache.problems import datasets_problems
@@ -13,11 +13,11 @@ from components.job_classes import JobClassPlan, plan_job_classes
 from components.node_pools import NodePoolPlan
 from components.platform.planning import closure
 from components.tenancy.isolation import PLATFORM, Kind
-from components.tenancy.planning import own_buckets, prefix_of
+from components.tenancy.planning import prefix_of
 from components.throttling.planning import plan_throttling
 
 from .environment import Environment, compute, pool_plans, roles
-from .tenancy import can_be_counted
+from .tenancy import can_be_counted, owners, refusals
 
 FLUID = "fluid"
 """The system that runs datasets."""
@@ -149,32 +149,29 @@ def dataset_problems(environment: Environment, stack: str, pools: Mapping[str, N
 
 def _access_problems(environment: Environment) -> Iterator[Problem]:
     """Datasets that show one tenant's part of a bucket to another."""
-    owners = {space: name for name, tenant in environment.tenants.items() for space in tenant.namespaces_of(name)}
+    tenants = owners(environment)
     for dataset, args in environment.datasets.items():
         whole = environment.datasets.get(args.of or "", args)
-        writes = CONSISTENCY[whole.consistency].writes
         for index, space in enumerate(args.namespaces):
-            reader = owners.get(space)
             path = f"datasets.{dataset}.namespaces[{index}]"
-            if reader is None and environment.tenants:
+            if environment.tenants and space not in tenants:
                 yield Problem(path, space, "belongs to no tenant; name namespaces of tenants")
                 continue
-            for mount in whole.mounts.values() if reader else ():
-                for owner, tenant in environment.tenants.items():
-                    parts = [
-                        (own.bucket, prefix_of(owner, tenant, entry), () if writes else own.readers)
-                        for entry, own in tenant.prefixes.items()
-                    ]
-                    parts += [(bucket, "", ()) for bucket in own_buckets(owner, tenant, {})]
-                    for bucket, prefix, readers in parts:
-                        touches = prefix.startswith(mount.prefix) or mount.prefix.startswith(prefix)
-                        if bucket == mount.bucket and touches and reader not in (owner, *readers):
-                            does = "write" if writes else "see"
-                            message = (
-                                f"belongs to {reader}, and would {does} {bucket}/{prefix} of {owner}, which does not "
-                                "let it"
-                            )
-                            yield Problem(path, space, message)
+            for bucket, prefix in _parts(args, whole):
+                writes = CONSISTENCY[whole.consistency].writes
+                for message in refusals(environment, space, bucket, prefix, writes=writes):
+                    yield Problem(path, space, message)
+
+
+def _parts(args: DatasetArgs, whole: DatasetArgs) -> Iterator[tuple[str, str]]:
+    """The parts of buckets that a dataset shows. whole: what it is a directory of, or itself."""
+    first, _, rest = args.directory.strip("/").partition("/")
+    for name, mount in whole.mounts.items():
+        if len(whole.mounts) > 1 and first not in ("", name):
+            continue
+        below = rest if len(whole.mounts) > 1 else args.directory.strip("/")
+        if mount.bucket is not None:
+            yield mount.bucket, f"{mount.prefix}{below}/" if below else mount.prefix
 
 
 def _volume_problems(environment: Environment) -> Iterator[Problem]:
@@ -224,10 +221,10 @@ def dataset_notes(environment: Environment) -> dict[str, list[str]]:
 
 def dataset_sharing(environment: Environment, stack: str) -> dict[tuple[str, str, Kind, str], str]:
     """What tenants may do of the platform because datasets say so: source, target, kind and what, with the reason."""
-    owners = {space: name for name, tenant in environment.tenants.items() for space in tenant.namespaces_of(name)}
+    tenants = owners(environment)
     allowed = loaders(dataset_plans(environment, stack).values())
     return {
-        (owners[space], PLATFORM, "API", ""): f"its jobs may load {', '.join(names)}"
+        (tenants[space], PLATFORM, "API", ""): f"its jobs may load {', '.join(names)}"
         for space, names in allowed.items()
-        if space in owners
+        if space in tenants
     }

@@ -204,30 +204,33 @@ def _priority_notes(environment: Environment) -> Iterator[str]:
 
 def _volume_problems(environment: Environment) -> Iterator[Problem]:
     """Volumes that show one tenant's part of a bucket to another."""
-    spaces = _owners(environment)
     for volume, args in environment.volumes.items():
         for index, space in enumerate(args.namespaces):
-            reader = spaces.get(space)
-            for name, tenant in environment.tenants.items() if reader else ():
-                readers_may = args.read_only
-                parts = [
-                    (own.bucket, prefix_of(name, tenant, entry), own.readers if readers_may else ())
-                    for entry, own in tenant.prefixes.items()
-                ]
-                parts += [(bucket, "", ()) for bucket in own_buckets(name, tenant, {})]
-                for bucket, prefix, readers in parts:
-                    touches = prefix.startswith(args.prefix) or args.prefix.startswith(prefix)
-                    if bucket == args.bucket and touches and reader not in (name, *readers):
-                        does = "see" if readers_may else "write"
-                        message = (
-                            f"belongs to {reader}, and would {does} {bucket}/{prefix} of {name}, which does not let it"
-                        )
-                        yield Problem(f"volumes.{volume}.namespaces[{index}]", space, message)
+            for message in refusals(environment, space, args.bucket, args.prefix, writes=not args.read_only):
+                yield Problem(f"volumes.{volume}.namespaces[{index}]", space, message)
+
+
+def refusals(
+    environment: Environment, namespace: str, bucket: str | None, prefix: str, *, writes: bool
+) -> Iterator[str]:
+    """Why a tenant's namespace may not see, or write, a part of a bucket: whose it is, and does not let it."""
+    reader = owners(environment).get(namespace)
+    for name, tenant in environment.tenants.items() if reader else ():
+        parts = [
+            (own.bucket, prefix_of(name, tenant, entry), () if writes else own.readers)
+            for entry, own in tenant.prefixes.items()
+        ]
+        parts += [(own, "", ()) for own in own_buckets(name, tenant, {})]
+        for whose, part, readers in parts:
+            touches = part.startswith(prefix) or prefix.startswith(part)
+            if whose == bucket and touches and reader not in (name, *readers):
+                does = "write" if writes else "see"
+                yield f"belongs to {reader}, and would {does} {whose}/{part} of {name}, which does not let it"
 
 
 def _file_problems(environment: Environment) -> Iterator[Problem]:
     """Volumes and datasets of file systems through which one tenant would see what another writes, or its homes."""
-    spaces = _owners(environment)
+    spaces = owners(environment)
     homes = [
         (storage.file_system, storage.path, name)
         for name, tenant in environment.tenants.items()
@@ -268,7 +271,7 @@ def _mounted(environment: Environment) -> Iterator[tuple[str, str, str, bool, Se
                 yield f"datasets.{dataset}", mount.file_system, directory, not writes, args.namespaces
 
 
-def _owners(environment: Environment) -> Mapping[str, str]:
+def owners(environment: Environment) -> Mapping[str, str]:
     """The tenant of each namespace: of two that claim one, which is told elsewhere, the first."""
     owners: dict[str, str] = {}
     for name, tenant in environment.tenants.items():

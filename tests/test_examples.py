@@ -1,7 +1,11 @@
 """The examples: production takes each as its header says, at the cost that its header states."""
 
+import os
 import re
-from collections.abc import Iterator, Mapping
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,13 +14,16 @@ import pytest
 import yaml
 
 from charts.rendering import check
+from components.cache import DatasetPlan
+from components.cache.rendering import node_preferences, node_requirements
 from components.job_classes import plan_job_classes
 from components.job_classes.planning import CLASS_LABEL
 from components.manifests import PodTemplate, embedded, pod_templates
 from components.queues import markers
 from stacks import jobs
 from stacks.charts import chart_names
-from stacks.environment import Environment, job_class_plans, whole_compute
+from stacks.datasets import dataset_plans
+from stacks.environment import Environment, job_class_plans, pool_plans, whole_compute
 from stacks.loading import load_environment, read_stack_config
 from stacks.queues import queue_plan
 from stacks.systems import systems_of
@@ -25,10 +32,12 @@ from support import ROOT
 
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
 PRICE = re.compile(r"(?:CNY )?([\d,.]+)(?: to ([\d,.]+))?(?: an hour)? for [^,;.(]+\(([a-z-]+)\)")
-SPANS: Mapping[str, int] = {"a day": 86_400, "two days": 172_800}
+SPANS: Mapping[str, int] = {"an hour": 3600, "a day": 86_400, "two days": 172_800}
 RRSA = {"ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "ALIBABA_CLOUD_OIDC_TOKEN_FILE"}
 """What the webhook of pod identity adds to pods."""
 TORCHRUN = {"LOCAL_RANK", "RANK", "WORLD_SIZE"}
+OPERATOR = {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
+"""What the training operator adds to pods of a PyTorchJob with a master."""
 
 each = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 
@@ -105,6 +114,8 @@ def test_each_manifest_is_valid_and_queued(path: Path) -> None:
         "batch-inference": "RayJob",
         "spark-etl": "SparkApplication",
         "fine-tuning": "PyTorchJob",
+        "training-on-cache": "PyTorchJob",
+        "measure-cache": "PyTorchJob",
         "pipeline": "PyTorchJob",
     }
     assert seen == ({expected[path.stem]} if path.stem in expected else set())
@@ -122,13 +133,39 @@ def _templates(path: Path) -> list[tuple[dict[str, Any], PodTemplate]]:
 @each
 def test_pods_have_the_placement_of_their_class(path: Path) -> None:
     plans = job_class_plans(_production())
+    datasets = dataset_plans(_production(), "prod")
     for _, template in _templates(path):
         plan = plans[template.labels[CLASS_LABEL]]
         spot = any(rung.kind == "spot" for rung in plan.rungs)
         assert template.tolerates("spot", "true") is spot
         assert template.spec["priorityClassName"] == f"job-{plan.priority}"
-        assert template.spec.get("affinity") == plan.placement["affinity"]
+        mounted = [datasets[name] for name in _claims(template) & {*datasets}]
+        assert template.spec.get("affinity") == _near(plan.placement["affinity"], mounted)
         assert not (template.role == "leader" and spot)
+
+
+def _claims(template: PodTemplate) -> set[str]:
+    volumes = template.spec.get("volumes") or ()
+    return {volume["persistentVolumeClaim"]["claimName"] for volume in volumes if "persistentVolumeClaim" in volume}
+
+
+def _near(affinity: Mapping[str, Any], datasets: Sequence[DatasetPlan]) -> Mapping[str, Any]:
+    """The affinity of a class that requires nodes, with what datasets add to it."""
+    if not datasets:
+        return affinity
+    required = "requiredDuringSchedulingIgnoredDuringExecution"
+    nodes = affinity["nodeAffinity"]
+    added = [expression for plan in datasets for expression in node_requirements(plan)]
+    terms = [
+        {**term, "matchExpressions": [*term["matchExpressions"], *added]}
+        for term in nodes[required]["nodeSelectorTerms"]
+    ]
+    preferred = [term for plan in datasets for term in node_preferences(plan)]
+    changed = {
+        required: {"nodeSelectorTerms": terms},
+        "preferredDuringSchedulingIgnoredDuringExecution": preferred,
+    }
+    return {**affinity, "nodeAffinity": {**nodes, **changed}}
 
 
 def _price(template: PodTemplate) -> tuple[str, str, str]:
@@ -191,7 +228,7 @@ def _deadlines(path: Path) -> set[int]:
 @each
 def test_the_duration_is_bounded_as_it_says(path: Path) -> None:
     said = _header(path)["Duration"]
-    bound = re.search(r"bounded by activeDeadlineSeconds, (a day|two days)", said)
+    bound = re.search(r"bounded by activeDeadlineSeconds, (an hour|a day|two days)", said)
     assert _deadlines(path) == ({SPANS[bound[1]]} if bound else set())
     assert bound or re.search(r"has no deadline|until", said, re.IGNORECASE)
 
@@ -214,14 +251,12 @@ def test_what_it_needs_is_there_or_said(path: Path) -> None:
     claims = {name for name, volume in _production().volumes.items() if namespace in volume.namespaces}
     tenants = _production().tenants.values()
     homes = {"home"} if any(namespace in tenant.namespaces and tenant.home for tenant in tenants) else set[str]()
-    used = {
-        volume["persistentVolumeClaim"]["claimName"]
-        for manifest in _jobs(path)
-        for template in pod_templates(manifest)
-        for volume in template.spec.get("volumes") or ()
-        if "persistentVolumeClaim" in volume
-    }
-    assert used <= claims | homes
+    templates = [template for manifest in _jobs(path) for template in pod_templates(manifest)]
+    used = {claim for template in templates for claim in _claims(template)}
+    plans = dataset_plans(_production(), "prod")
+    datasets = {name for name, plan in plans.items() if namespace in plan.claims}
+    assert used <= claims | homes | datasets
+    assert ("fluid" in said) is bool(used & datasets)
 
 
 @each
@@ -239,8 +274,12 @@ def test_scripts_compile_and_use_variables_that_they_get(path: Path) -> None:
             assert {"OSS_REGION", "OSS_ENDPOINT"} <= given
         if manifest["kind"] not in ("WorkflowTemplate", "PyTorchJob"):
             assert used <= given | RRSA
+    modules = {name for name in scripts for text in scripts.values() if f"\nimport {name[:-3]}\n" in text}
     for name, text in scripts.items():
-        needed = set(re.findall(r'os\.environ\["(\w+)"\]', text)) - RRSA - TORCHRUN
+        imported = [scripts[module] for module in modules if f"\nimport {module[:-3]}\n" in text]
+        needed = set(re.findall(r'os\.environ\["(\w+)"\]', "".join([text, *imported]))) - RRSA
+        needed -= TORCHRUN if values.get("command") == ["torchrun"] or "steps" in values else set()
+        needed -= OPERATOR if "master" in values else set()
         runs = [
             {entry["name"] for entry in container.get("env") or ()}
             for manifest, template in _templates(path)
@@ -249,11 +288,11 @@ def test_scripts_compile_and_use_variables_that_they_get(path: Path) -> None:
         ]
         assert all(needed <= given for given in runs), name
         started = yaml.safe_dump({key: value for key, value in values.items() if key != "files"})
-        assert name == "storage.py" or f"/etc/job/{name}" in started
+        assert name in modules or f"/etc/job/{name}" in started
 
 
 def test_examples_share_what_they_have_in_common() -> None:
-    for name in ("storage.py", "train.py"):
+    for name in ("storage.py", "checkpoints.py", "train.py"):
         texts = [files[name] for path in EXAMPLES if name in (files := _values(path).get("files", {}))]
         assert len(texts) > 1
         assert len(set(texts)) == 1
@@ -274,3 +313,164 @@ def test_the_step_that_trains_is_like_the_chart_makes_it() -> None:
     for entry in a["env"]:
         if entry["name"] != "CHECKPOINT_DIR":
             assert entry["value"] == known[entry["name"]]
+
+
+MEASURE = ROOT / "examples" / "measure-cache.yaml"
+FIO = """fio: this platform does not support process shared mutexes, forcing use of threads.
+{
+  "fio version" : "fio-3.33",
+  "timestamp" : 1795371085,
+  "global options" : {"rw" : "read", "bs" : "4M", "ioengine" : "psync", "direct" : "0"},
+  "jobs" : [
+    {
+      "jobname" : "0", "groupid" : 0, "error" : 0, "elapsed" : 1,
+      "read" : {"io_bytes" : 33554432, "io_kbytes" : 32768, "bw_bytes" : 524288000, "bw" : 512000, "runtime" : 64},
+      "write" : {"io_bytes" : 0, "io_kbytes" : 0, "bw_bytes" : 0, "bw" : 0, "runtime" : 0}
+    },
+    {
+      "jobname" : "1", "groupid" : 0, "error" : 0, "elapsed" : 1,
+      "read" : {"io_bytes" : 16777216, "io_kbytes" : 16384, "bw_bytes" : 209715200, "bw" : 204800, "runtime" : 80},
+      "write" : {"io_bytes" : 0, "io_kbytes" : 0, "bw_bytes" : 0, "bw" : 0, "runtime" : 0}
+    }
+  ]
+}
+"""
+"""What fio 3.33 printed for two jobs, shortened."""
+
+
+def _pods_of(path: Path) -> tuple[int, set[str]]:
+    """How many pods, of which classes."""
+    templates = _templates(path)
+    return (
+        sum(_most_pods(path, manifest, template) for manifest, template in templates),
+        {template.labels[CLASS_LABEL] for _, template in templates},
+    )
+
+
+@pytest.mark.parametrize("name", ["measure-cache", "training-on-cache"])
+def test_pods_on_the_cache_are_those_of_its_plan(name: str) -> None:
+    readers = dataset_plans(_production(), "prod")["tokens"].args.readers
+    assert _pods_of(ROOT / "examples" / f"{name}.yaml") == (readers.pods, {readers.job_class})
+
+
+def test_what_is_promised_is_that_of_the_plan() -> None:
+    plan = dataset_plans(_production(), "prod")["tokens"]
+    delivery = plan.delivery
+    assert delivery is not None
+    env = _values(MEASURE)["env"]
+    assert env["PROMISED_ALL_GBPS"] == f"{delivery.cache_gbps:.6g}"
+    assert env["PROMISED_READER_GBPS"] == f"{delivery.shared_pod_gbps:.6g}"
+    # Neither memory of readers nor that of the cache's nodes holds what is read.
+    pods, _ = _pods_of(MEASURE)
+    for _, template in _templates(MEASURE):
+        shape = template.shape()
+        assert shape is not None
+        assert float(env["GIB_A_POD"]) > shape.memory_gib
+    memory = max(node.memory_gib for node in pool_plans(_production())[plan.pool].instance_types)
+    assert float(env["GIB_A_POD"]) * pods > delivery.workers * memory
+    assert f"{float(env['GIB_A_POD']) * pods:,.0f} GiB" in _header(MEASURE)["Limits"]
+    assert f"each reads {env['GIB_A_POD']} GiB" in _header(MEASURE)[""]
+
+
+def _measured(
+    folder: Path, data: Path, *, pods: int = 2, fio: str | None = None
+) -> Sequence[subprocess.CompletedProcess[str]]:
+    """What the pods of a measurement print, the first one's first. fio: a program of that name, else there is none."""
+    values = _values(MEASURE)
+    script = folder / "measure.py"
+    script.write_text(values["files"]["measure.py"], encoding="utf-8")
+    programs = folder / "bin"
+    programs.mkdir()
+    if fio is not None:
+        (programs / "fio").write_text(fio, encoding="utf-8")
+        (programs / "fio").chmod(0o755)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    env = {
+        **values["env"],
+        "GIB_A_POD": str(3e6 / 2**30),
+        "PROMISED_ALL_GBPS": "5",
+        "PROMISED_READER_GBPS": "2",
+        "WORLD_SIZE": str(pods),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "PATH": f"{programs}{os.pathsep}{os.defpath}" if fio is not None else str(programs),
+    }
+    # Others may come before the first.
+    started = {
+        rank: subprocess.Popen(
+            [sys.executable, str(script), str(data)],
+            env={**env, "RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in reversed(range(pods))
+    }
+    outputs = {rank: process.communicate(timeout=60) for rank, process in started.items()}
+    return [
+        subprocess.CompletedProcess((), started[rank].returncode, *output) for rank, output in sorted(outputs.items())
+    ]
+
+
+def _data(folder: Path, files: int) -> Path:
+    data = folder / "data"
+    for number in range(files):
+        place = data / ("a:b" if number % 2 else "c d")
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{number}.npy").write_bytes(bytes(1_000_000))
+    return data
+
+
+def _numbers(row: str) -> list[float | None]:
+    return [None if cell == "-" else float(cell) for cell in re.findall(r"(?<= )(?:-|\d+\.\d+)(?= |$)", row)]
+
+
+def test_pods_measure_together(tmp_path: Path) -> None:
+    first, second = _measured(tmp_path, _data(tmp_path, 10))
+    assert (first.returncode, second.returncode, second.stdout) == (0, 0, ""), first.stderr + second.stderr
+    *done, names, units, one, two, together, reader, total, verdict = first.stdout.splitlines()
+    assert done == ["first pass: done", "second pass: done", "fio: done"]
+    assert re.split(r"  +", names.strip()) == ["first pass", "second pass", "fio"]
+    assert units.split() == ["Gbit/s", "s"] * 3
+    assert len({len(row) for row in (names, units, one, two, together)}) == 1
+    for row in (one, two, together):
+        *passes, without, seconds = _numbers(row)
+        assert len(passes) == 4
+        assert all(number is not None for number in passes)
+        assert without is seconds is None
+    assert together.startswith("all ")
+    # 3 MB a pod: 0.024 Gbit.
+    assert reader.startswith("promised: a pod")
+    assert _numbers(reader) == [2.0, 0.0]
+    assert total.startswith("promised: all")
+    assert _numbers(total) == [4.0, 0.0]  # Two pods ask for no more.
+    assert re.fullmatch(r"The second pass has \d+% of what is promised to all\.", verdict)
+
+
+def test_what_fio_measures_is_in_the_table(tmp_path: Path) -> None:
+    asked, sample = tmp_path / "asked", tmp_path / "sample"
+    sample.write_text(FIO, encoding="utf-8")
+    data = _data(tmp_path, 10)
+    (first,) = _measured(tmp_path, data, pods=1, fio=f"#!/bin/sh\nprintf '%s\\n' \"$@\" > '{asked}'\ncat '{sample}'\n")
+    assert first.returncode == 0, first.stderr
+    # 50,331,648 bytes in 80 ms.
+    assert _numbers(first.stdout.splitlines()[-4])[-2:] == [5.033, 0.1]
+    told = asked.read_text(encoding="utf-8").splitlines()
+    assert {"--readonly", "--rw=read", "--direct=0", "--output-format=json", "--name=0", "--name=2"} <= {*told}
+    names = [entry.partition("=")[2] for entry in told if entry.startswith("--filename=")]
+    assert names == [str(data / "a:b" / f"{number}.npy").replace(":", "\\:") for number in (1, 3, 5)]
+
+
+def test_the_table_has_no_fio_that_fails(tmp_path: Path) -> None:
+    (first,) = _measured(tmp_path, _data(tmp_path, 4), pods=1, fio="#!/bin/sh\necho no memory >&2\nexit 1\n")
+    assert first.returncode == 0, first.stderr
+    assert "pod 0: fio failed: no memory\n" in first.stdout
+    assert _numbers(first.stdout.splitlines()[-4])[-2:] == [None, None]
+
+
+def test_no_pod_waits_for_one_that_failed(tmp_path: Path) -> None:
+    first, second = _measured(tmp_path, _data(tmp_path, 1))
+    assert first.stderr.strip() == f"{tmp_path / 'data'} has too few files for 2 pods"
+    assert (first.returncode, second.returncode) == (1, 1)

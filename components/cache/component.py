@@ -15,6 +15,7 @@ from ..file_systems import Mount
 from ..identity import document, key_statement
 from ..inputs import Problem, require_valid
 from ..pod_identity import pod_role
+from ..pod_security import CONFINED, NOBODY
 from ..tenancy.planning import NAME_LABEL
 from ..volumes import exported_path
 from .args import CachingArgs, DatasetArgs
@@ -379,11 +380,7 @@ def _refresher_spec(image: str, secrets: Sequence[str]) -> Any:
             },
             "spec": {
                 "service_account_name": REFRESHER,
-                "security_context": {
-                    "run_as_non_root": True,
-                    "run_as_user": 65_532,
-                    "seccomp_profile": {"type": "RuntimeDefault"},
-                },
+                "security_context": NOBODY,
                 "containers": [
                     {
                         "name": "refresher",
@@ -395,11 +392,7 @@ def _refresher_spec(image: str, secrets: Sequence[str]) -> Any:
                             "requests": {"cpu": "10m", "memory": "64Mi"},
                             "limits": {"cpu": "500m", "memory": "128Mi"},
                         },
-                        "security_context": {
-                            "allow_privilege_escalation": False,
-                            "read_only_root_filesystem": True,
-                            "capabilities": {"drop": ["ALL"]},
-                        },
+                        "security_context": CONFINED,
                         "volume_mounts": [
                             {"name": "files", "mount_path": "/etc/refresher", "read_only": True},
                             {"name": "identity", "mount_path": "/var/run/secrets/sts", "read_only": True},

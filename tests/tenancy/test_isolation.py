@@ -10,6 +10,7 @@ import pytest
 
 from components.capacity import Resource
 from components.tenancy import Isolation, TenantPlan, assets_of, declared, isolation, network_policies, tenant_isolation
+from stacks.datasets import dataset_sharing
 from stacks.loading import environments, load_environment, read_stack_config
 from stacks.preview.document import build
 from stacks.preview.findings import Findings
@@ -41,8 +42,13 @@ def _isolation(*changes: Change) -> Isolation:
     return tenant_isolation(resources, assets_of(plans, surroundings(environment, STACK)), pods)
 
 
+def _declared() -> Mapping[tuple[str, str, Any, str], str]:
+    _, plans, environment = _prod()
+    return {**declared(plans), **dataset_sharing(environment, STACK)}
+
+
 def _holes(found: Isolation) -> set[tuple[str, str, str]]:
-    shared = declared(_prod()[1])
+    shared = _declared()
     return {
         (way.source, way.target, way.kind)
         for way in found.ways
@@ -360,7 +366,7 @@ def test_shipped_environments_have_no_holes(stack: str) -> None:
 def test_prod_shares_what_it_declares_and_nothing_else() -> None:
     found = _isolation()
     assert found.tenants == ["data", "inference", "pretraining", "research"]
-    assert {(way.source, way.target, way.kind, way.what) for way in found.ways} == set(declared(_prod()[1]))
+    assert {(way.source, way.target, way.kind, way.what) for way in found.ways} == set(_declared())
     assert found.between("research", "data", "data")
     assert not found.between("data", "research", "data")
 
