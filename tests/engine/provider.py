@@ -8,7 +8,7 @@ import itertools
 import json
 import threading
 import zlib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -226,11 +226,39 @@ def _outputs(kind: str, inputs: Struct, id_: str | None) -> Struct:
 def _difference(olds: Struct, news: Struct, replacing: list[str]) -> provider_pb2.DiffResponse:
     keys = sorted({*olds.fields, *news.fields})
     changed = [key for key in keys if key not in olds or key not in news or olds.fields[key] != news.fields[key]]
+    # By path, as the real providers say it: `replace_on_changes` of a nested property looks there.
+    kinds = provider_pb2.PropertyDiff
+    paths = {
+        path: provider_pb2.PropertyDiff(
+            kind=kinds.UPDATE_REPLACE if path.partition(".")[0].partition("[")[0] in replacing else kinds.UPDATE,
+            inputDiff=True,
+        )
+        for key in changed
+        for path in _paths(key, _plain(olds, key), _plain(news, key))
+    }
     return provider_pb2.DiffResponse(
         changes=provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE,
         diffs=changed,
         replaces=[key for key in changed if key in replacing],
+        detailedDiff=paths,
+        hasDetailedDiff=True,
     )
+
+
+def _plain(struct: Struct, key: str) -> Any:
+    return MessageToDict(struct.fields[key]) if key in struct.fields else None
+
+
+def _paths(path: str, old: Any, new: Any) -> Iterator[str]:
+    """The paths at which two values differ, as deep as both are mappings."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in sorted({*old, *new}):
+            if old.get(key) != new.get(key):
+                yield from _paths(
+                    f"{path}.{key}" if key.isidentifier() else f'{path}["{key}"]', old.get(key), new.get(key)
+                )
+    else:
+        yield path
 
 
 def _leaves(value: Any) -> list[Any]:

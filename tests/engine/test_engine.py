@@ -351,3 +351,22 @@ def test_secret_stays_secret(workspace: Callable[[str], Workspace]) -> None:
     assert inputs["kubeconfig"] == {**MARK_OF_SECRETS, "ciphertext": inputs["kubeconfig"].get("ciphertext")}
     assert "the kubeconfig" not in json.dumps(state)
     assert "the kubeconfig" not in (work.root / "stacks" / "Pulumi.local.yaml").read_text(encoding="utf-8")
+
+
+def test_a_changed_cache_is_replaced_with_all_that_hangs_on_it(workspace: Callable[[str], Workspace]) -> None:
+    """Fluid reads most of a runtime once: what changes goes, after what hangs on it; the number of workers does not."""
+    work = workspace("local")
+    work.run(sys.executable, "-m", "stacks.up", "local", "--", "--yes", "--skip-preview", "--non-interactive")
+    work.set("datasets.zookeeper.runtime.workers", "2")
+    work.set("datasets.zookeeper.runtime.tier.quotaGib", "1")
+    runtime = "datasets-alluxioruntime-datasets-zookeeper"
+    assert _changes(work) == [("update", runtime), ("create", "datasets-zookeeper-workers")]
+    work.set("datasets.zookeeper.runtime.tier.quotaGib", "2")
+    assert {name for operation, name in _changes(work) if operation == "replace"} == {
+        *(runtime, "datasets-dataload-datasets-zookeeper-first"),
+        "datasets-dataset-playground-zookeeper",
+    }
+    work.pulumi("up", "--yes", "--skip-preview")
+    work.set("datasets.zookeeper.consistency", "event-driven")
+    replaced = {name for operation, name in _changes(work) if operation == "replace"}
+    assert replaced >= {runtime, "datasets-dataset-playground-zookeeper", "datasets-dataload-datasets-zookeeper-first"}
