@@ -11,7 +11,7 @@ from components.job_classes.planning import CLASS_LABEL
 from stacks import jobs
 from stacks.loading import read_stack_config
 from stacks.preview.recording import record_environment
-from support import ROOT
+from support import ROOT, overlaid
 
 BUILT_IN = ("kubernetes:core/", "kubernetes:batch/", "kubernetes:rbac.", "kubernetes:scheduling.k8s.io/")
 
@@ -213,3 +213,111 @@ def test_what_a_tenant_refuses_is_refused_before(
     report = capsys.readouterr().err
     assert "1 problem with prod" in report
     assert expected in report
+
+
+SAMPLES = {"mounts": {"samples": {"uri": "s3://samples/texts/"}}, "sizeGib": 10, "namespaces": ["ray", "serving"]}
+ON_NODES = {"key": "type", "operator": "NotIn", "values": ["virtual-kubelet"]}
+
+
+@pytest.fixture
+def with_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Production with a dataset for jobs that run on serverless pods, too, and with the tokens in notebooks."""
+    changed = overlaid("prod", {"datasets": {"samples": SAMPLES, "tokens": {"namespaces": ["training", "notebooks"]}}})
+    monkeypatch.setattr(jobs, "read_stack_config", lambda stack: changed)
+
+
+def _pod(name: str, namespace: str, requests: str, *claims: str, **spec: Any) -> dict[str, Any]:
+    """A pod that mounts claims."""
+    pod: dict[str, Any] = yaml.safe_load(POD.format(name=name, namespace=namespace, requests=requests))
+    volumes = [{"name": claim, "persistentVolumeClaim": {"claimName": claim}} for claim in claims]
+    pod["spec"] |= {"volumes": volumes, **spec}
+    return pod
+
+
+def _affinity(*expressions: dict[str, Any]) -> dict[str, Any]:
+    terms = [{"matchExpressions": [*expressions]}]
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}}
+
+
+@pytest.mark.usefixtures("with_datasets")
+def test_a_pod_mounts_one_claim_of_a_cache(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    both = _pod("notebook", "notebooks", "cpu: 1, memory: 4Gi", "tokens", "images", "tokens-english", "workspace")
+    report = _problems(tmp_path, capsys, yaml.safe_dump(both), "prod")
+    assert report.startswith("2 problems with prod\n")
+    message = "two claims of the cache tokens, and a pod can mount one; mount it once, with subPath"
+    assert [f"Pod/job = {name!r}: {message}" in report for name in ("tokens", "tokens-english")] == [True, True]
+    # Claims of several caches are mounted together, and one of them as often as one likes.
+    path = tmp_path / "one.yaml"
+    path.write_text(yaml.safe_dump(_pod("notebook", "notebooks", "cpu: 1, memory: 4Gi", "tokens", "images")))
+    assert _placed("prod", path, capsys)[0]["spec"]["volumes"]
+
+
+@pytest.mark.usefixtures("with_datasets")
+@pytest.mark.parametrize(
+    ("spec", "refused"),
+    [
+        ({}, True),
+        ({"affinity": _affinity({"key": "disk", "operator": "Exists"})}, True),
+        ({"affinity": _affinity(ON_NODES)}, False),
+    ],
+    ids=["nothing said", "something else said", "nodes alone"],
+)
+def test_pods_that_mount_datasets_stay_off_serverless_ones(
+    spec: dict[str, Any], refused: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pod = _pod("ray-worker", "ray", "cpu: 8, memory: 32Gi", "samples", **spec)
+    path = tmp_path / "job.yaml"
+    path.write_text(yaml.safe_dump(pod), encoding="utf-8")
+    code = jobs.main(["prod", str(path)])
+    out, err = capsys.readouterr()
+    assert code == (2 if refused else 0), err
+    message = (
+        "Pod/job = 'samples': may run on serverless pods, where no dataset is mounted; demand nodes by the affinity"
+    )
+    assert (message in err) == refused
+    if not refused:
+        affinity = yaml.safe_load(out)["spec"]["affinity"]["nodeAffinity"]
+        terms = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+        # The class's own places, each without virtual nodes.
+        assert len(terms) == 2
+        assert all(ON_NODES in term["matchExpressions"] for term in terms)
+
+
+@pytest.mark.usefixtures("with_datasets")
+@pytest.mark.parametrize(
+    "claims", [(), ("raw",), ("tokens",)], ids=["no claim", "no dataset", "a dataset of another namespace"]
+)
+def test_who_mounts_no_dataset_goes_anywhere(
+    claims: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "job.yaml"
+    pod = _pod("ray-worker", "ray", "cpu: 8, memory: 32Gi", *claims)
+    path.write_text(yaml.safe_dump(pod), encoding="utf-8")
+    (placed,) = _placed("prod", path, capsys)
+    assert "virtual-kubelet" in yaml.safe_dump(placed["spec"]["affinity"])
+
+
+@pytest.mark.usefixtures("with_datasets")
+def test_classes_without_serverless_pods_need_say_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text(yaml.safe_dump(_pod("notebook", "notebooks", "cpu: 1, memory: 4Gi", "images")), encoding="utf-8")
+    (placed,) = _placed("prod", path, capsys)
+    assert "virtual-kubelet" not in yaml.safe_dump(placed["spec"])
+
+
+@pytest.mark.usefixtures("with_datasets")
+def test_what_the_charts_make_of_datasets_passes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = yaml.safe_load((ROOT / "examples" / "ray-cleaning.yaml").read_text(encoding="utf-8"))
+    values, printed = tmp_path / "values.yaml", tmp_path / "job.yaml"
+    values.write_text(yaml.safe_dump({**given, "datasets": ["samples"]}), encoding="utf-8")
+    assert jobs.main(["prod", "--chart", "ray-job", "--namespace", "ray", str(values)]) == 0, capsys.readouterr().err
+    manifests = [*yaml.safe_load_all(capsys.readouterr().out)]
+    (job,) = [manifest for manifest in manifests if manifest["kind"] == "RayJob"]
+    worker = job["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]["template"]["spec"]
+    (claim,) = [v["persistentVolumeClaim"] for v in worker["volumes"] if "persistentVolumeClaim" in v]
+    assert claim["claimName"] == "samples"
+    required = worker["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    assert all(ON_NODES in term["matchExpressions"] for term in required["nodeSelectorTerms"])
+    # And what was printed is taken again.
+    printed.write_text(yaml.safe_dump_all(manifests), encoding="utf-8")
+    assert _placed("prod", printed, capsys) == manifests

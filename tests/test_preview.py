@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -84,6 +85,71 @@ def test_production_shows_the_platform_of_the_seeds(capsys: Output) -> None:
         assert expected in text
 
 
+def _section(text: str, title: str) -> list[str]:
+    """The lines of a section, without its title."""
+    lines = text.splitlines()
+    start = lines.index(title)
+    return lines[start + 1 : lines.index("", start)]
+
+
+def test_production_shows_what_caches_data(capsys: Output) -> None:
+    main(["prod"])
+    header, *lines = _section(capsys.readouterr().out, "Datasets: what caches them, and what that delivers")
+    assert header.split() == [
+        *("dataset", "from", "GiB", "cache", "held", "Gbit/s:", "all,", "a", "reader", "target"),
+        *("a", "pass:", "first,", "then", "(min)", "warm-up", "(min)", "limited", "by", "a", "month"),
+    ]
+    rows = {line.split()[0]: " ".join(line.split()) for line in lines if re.search(r"^\S+ \(", line)}
+    assert list(rows) == ["images", "model-cache", "tokens", "tokens-english", "workspace"]
+    limits = "(network of the (readers'|workers') nodes|cache medium|(bandwidth of|requests to) the source)"
+    numbers = r"[0-9.,]+, [0-9.,]+ "
+    for name, start, target in (
+        ("images", r"\(static\) bucket curated/data/images/ 1,500 [0-9]+ x [0-9,]+ GiB ", "a pass in 15 min, warm"),
+        ("model-cache", r"\(event-driven\) bucket models/ 600 [0-9]+ x [0-9,]+ GiB ", "2 Gbit/s a pod, warm"),
+        (
+            "tokens",
+            r"\(periodic\) bucket curated/data/tokens/ 12,000 2 x 6,316 GiB local-disk, cache in cn-hangzhou-i ",
+            "2 Gbit/s a pod, warm",
+        ),
+    ):
+        # Plan, bandwidth, target, passes, warm-up, what limits it, and its cost.
+        pattern = f"{name} {start}.*100% {numbers}{target} {numbers}[0-9.,]+( to [0-9.,]+)? {limits} CNY [0-9,]+"
+        assert re.fullmatch(pattern, rows[name]), (pattern, rows[name])
+    assert rows["tokens-english"] == "tokens-english (periodic) tokens/en that of tokens"
+    assert rows["workspace"] == "workspace (read-write) file system workspaces/research none (thin)"
+    text = "\n".join(lines)
+    for expected in (
+        "model-cache: Readers see a change at the source after 30 seconds at the latest.",
+        "tokens, tokens-english: Readers see the state of the last refresh,",
+        "images many small files are bound by latency, of which no figures are public: measure it.",
+        "images is static, and may be written by data (its part curated/data/): what changes is not seen.",
+        "workspace has no cache: readers get what the file system gives.",
+    ):
+        assert expected in text
+
+
+def test_datasets_outside_the_cloud_have_no_figures(capsys: Output) -> None:
+    main(["local"])
+    _, *lines = _section(capsys.readouterr().out, "Datasets: what caches them, and what that delivers")
+    row = "zookeeper (static) https://downloads.apache.org/zookeeper/stable/ 0 1 x 1 GiB memory"
+    assert " ".join(lines[0].split()) == row
+    main(["dev"])
+    assert "Datasets" not in capsys.readouterr().out
+
+
+def test_json_has_the_figures_of_datasets(capsys: Output) -> None:
+    datasets = {dataset["name"]: dataset for dataset in _json(capsys, "prod")["datasets"]}
+    tokens = datasets["tokens"]
+    assert (tokens["kind"], tokens["pool"], tokens["medium"], tokens["workers"]) == ("jindo", "cache", "local-disk", 2)
+    assert tokens["delivery"]["limit"] == "network of the workers' nodes"
+    assert tokens["delivery"]["hits"] == 1
+    # At best it is filled no later than with what is guaranteed.
+    warm_up = tokens["delivery"]["warmUpMinutes"]
+    assert 0 < warm_up["minimum"] <= warm_up["maximum"]
+    assert (datasets["tokens-english"]["of"], datasets["tokens-english"].get("delivery")) == ("tokens", None)
+    assert (datasets["workspace"]["kind"], datasets["workspace"].get("delivery")) == ("thin", None)
+
+
 @pytest.mark.parametrize("stack", ENVIRONMENTS)
 def test_json_is_as_its_schema_says(stack: str, capsys: Output) -> None:
     document = _json(capsys, stack)
@@ -109,6 +175,22 @@ def test_markdown(capsys: Output) -> None:
     assert text.startswith("<!-- ack-ai-blueprint preview -->\n")
     assert text.count("## ✅") == 2
     assert text.count("<details>") == text.count("</details>") == 13
+
+
+def test_datasets_are_folded_in_markdown(capsys: Output) -> None:
+    assert main(["prod", "--format", "markdown"]) == 0
+    text = capsys.readouterr().out
+    (folded,) = [part for part in text.split("<details>")[1:] if "<summary>Datasets</summary>" in part]
+    body = folded.partition("</details>")[0]
+    rows = [line for line in body.splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[0] for row in rows[1:] if "---" not in row] == [
+        "| images (static)",
+        "| model-cache (event-driven)",
+        "| tokens (periodic)",
+        "| tokens-english (periodic)",
+        "| workspace (read-write)",
+    ]
+    assert "- workspace has no cache: readers get what the file system gives." in body
 
 
 def test_stack_files_and_profiles_fit_their_schemas() -> None:

@@ -139,7 +139,8 @@ def test_without_tenants_a_namespace_is_one_of_a_class(stack: str, namespace: st
 
 def test_elsewhere_there_are_markers_and_accounts_but_neither_classes_nor_buckets() -> None:
     found = _shipped("local", "playground")
-    assert dumped(found).keys() == {"environment", "namespace", "tenant", "costCenter", "queue", "serviceAccounts"}
+    keys = {"environment", "namespace", "tenant", "costCenter", "queue", "serviceAccounts", "datasets"}
+    assert dumped(found).keys() == keys
     assert (found.tenant, found.cost_center, *found.service_accounts) == ("playground", "none", "ray", "notebook")
     assert found.queue.name == "root-playground"
     for kind in ("Job", "RayJob", "RayService", "SparkApplication", "TrainJob"):
@@ -293,3 +294,83 @@ def test_every_namespace_of_every_environment_has_values() -> None:
         assert spaces
         for namespace in spaces:
             assert platform_values(shipped, stack, namespace).namespace == namespace
+
+
+NODES_ALONE = {"key": "type", "operator": "NotIn", "values": ["virtual-kubelet"]}
+"""Fluid mounts nothing on virtual nodes."""
+
+
+def _holds(cache: str) -> dict[str, Any]:
+    """A preference for nodes that hold a part of a cache."""
+    held = {"key": f"fluid.io/s-datasets-{cache}", "operator": "Exists"}
+    return {"weight": 100, "preference": {"matchExpressions": [held]}}
+
+
+IN_ZONE = {
+    "weight": 50,
+    "preference": {
+        "matchExpressions": [{"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["cn-hangzhou-i"]}]
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("namespace", "datasets"),
+    [
+        ("training", {"tokens": ("tokens", True, True, [_holds("tokens"), IN_ZONE])}),
+        (
+            "notebooks",
+            {
+                "images": ("images", True, True, [_holds("images")]),
+                # A part of another has that one's cache, and is where that one is.
+                "tokens-english": ("tokens", True, True, [_holds("tokens"), IN_ZONE]),
+                # Nothing caches it, so no node holds any of it, and there is nothing to wait for.
+                "workspace": ("workspace", False, False, []),
+            },
+        ),
+        ("serving", {"model-cache": ("model-cache", True, True, [_holds("model-cache")])}),
+        *((namespace, {}) for namespace in ("ray", "spark", "nightly", "backfill")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_said_of_datasets(
+    namespace: str, datasets: dict[str, tuple[str, bool, bool, list[dict[str, Any]]]]
+) -> None:
+    found = _shipped("prod", namespace)
+    assert found.datasets.keys() == datasets.keys()
+    for name, (cache, read_only, waits, prefers) in datasets.items():
+        dataset = found.datasets[name]
+        assert (dataset.claim, dataset.cache, dataset.read_only, dataset.waits) == (name, cache, read_only, waits)
+        assert [dict(entry) for entry in dataset.requires] == [NODES_ALONE]
+        assert [dict(entry) for entry in dataset.prefers] == prefers
+    # With it pods wait until all is cached; there is no other use for it.
+    assert found.kubectl_image == ("registry.k8s.io/kubectl:v1.35.0" if datasets else "")
+    assert ("kubectlImage" in dumped(found)) == ("datasets" in dumped(found)) == bool(datasets)
+
+
+def test_readers_of_a_cache_that_may_not_cross_zones_must_be_in_its_own() -> None:
+    made = environment("prod", datasets={"tokens": {"crossZone": False}})
+    zone = {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["cn-hangzhou-i"]}
+    for namespace, name in (("training", "tokens"), ("notebooks", "tokens-english")):
+        found = platform_values(made, "prod", namespace).datasets[name]
+        assert [dict(entry) for entry in found.requires] == [NODES_ALONE, zone]
+
+
+def test_nobody_waits_for_a_cache_that_never_holds_all() -> None:
+    small = {
+        "mounts": {"a": {"uri": "s3://samples/a/"}},
+        "sizeGib": 1000,
+        "namespaces": ["training"],
+        "runtime": {"workers": 1, "tier": {"medium": "local-disk", "quotaGib": 100}},
+    }
+    part = {"of": "small", "directory": "/a", "namespaces": ["training"]}
+    found = platform_values(environment("staging", datasets={"small": small, "part": part}), "staging", "training")
+    assert [found.datasets[name].waits for name in ("small", "part")] == [False, False]
+
+
+def test_elsewhere_datasets_are_claims_too() -> None:
+    found = _shipped("local", "playground")
+    dataset = found.datasets["zookeeper"]
+    assert (dataset.claim, dataset.cache, dataset.read_only) == ("zookeeper", "zookeeper", True)
+    # AlluxioRuntime does not say reliably when all is cached.
+    assert dataset.waits is False

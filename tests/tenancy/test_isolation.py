@@ -117,6 +117,34 @@ def _server(resources: list[Resource]) -> str:
     return found["parameters"]["server"].partition(":")[0]
 
 
+def _dataset(namespace: str, name: str, point: str, access: str = "ReadOnlyMany", path: str = "/") -> Change:
+    return _added(
+        "kubernetes:data.fluid.io/v1alpha1:Dataset",
+        metadata={"namespace": namespace, "name": name},
+        spec={"mounts": [{"mountPoint": point, "name": name, "path": path}], "accessModes": [access]},
+    )
+
+
+def _bucket_volume(namespace: str, claim: str, bucket: str, path: str) -> Change:
+    return _added(
+        "kubernetes:core/v1:PersistentVolume",
+        spec={
+            "claimRef": {"namespace": namespace, "name": claim},
+            "csi": {"volumeAttributes": {"bucket": bucket, "path": path}},
+        },
+    )
+
+
+def _file_volume(namespace: str, claim: str, path: str) -> Change:
+    return _added(
+        "kubernetes:core/v1:PersistentVolume",
+        spec={
+            "claimRef": {"namespace": namespace, "name": claim},
+            "csi": {"volumeAttributes": {"server": "added.nas", "path": path}},
+        },
+    )
+
+
 OPEN = [{"namespaceSelector": {}}]
 RESEARCH_POLICY = "tenant-research-notebooks-notebook"
 RESEARCH_ACCOUNT = {"kind": "ServiceAccount", "name": "notebook", "namespace": "notebooks"}
@@ -330,6 +358,129 @@ MADE_HOLES: Mapping[str, tuple[Sequence[Change], set[tuple[str, str, str]]]] = {
             )
         ],
         {("research", "pretraining", "data"), ("pretraining", "research", "data")},
+    ),
+    "a reference to a cache of another's part": (
+        [
+            _dataset("datasets", "runs", "oss://acme-prod-checkpoints/pretraining/runs/"),
+            _dataset("notebooks", "runs", "dataset://datasets/runs"),
+        ],
+        {("research", "pretraining", "data")},
+    ),
+    "a reference to a cache of more than another's part": (
+        [
+            _dataset("datasets", "all", "oss://acme-prod-checkpoints/"),
+            _dataset("notebooks", "all", "dataset://datasets/all"),
+        ],
+        {("research", "pretraining", "data")},
+    ),
+    "a reference to a directory of it": (
+        [
+            _dataset("datasets", "all", "oss://acme-prod-checkpoints/"),
+            _dataset("notebooks", "runs", "dataset://datasets/all/pretraining/runs"),
+        ],
+        {("research", "pretraining", "data")},
+    ),
+    "a reference to a directory that is nobody's": (
+        [
+            _dataset("datasets", "all", "oss://acme-prod-checkpoints/"),
+            _dataset("notebooks", "public", "dataset://datasets/all/public"),
+        ],
+        set(),
+    ),
+    # Where it is mounted decides what its directories are, so all of it counts.
+    "a reference to a directory of a cache that is not at its root": (
+        [
+            _dataset("datasets", "all", "oss://acme-prod-checkpoints/", path="/checkpoints"),
+            _dataset("notebooks", "public", "dataset://datasets/all/public"),
+        ],
+        {("research", "pretraining", "data")},
+    ),
+    "a cache that nobody refers to": (
+        [_dataset("datasets", "runs", "oss://acme-prod-checkpoints/pretraining/runs/")],
+        set(),
+    ),
+    "a reference of the owner": (
+        [
+            _dataset("datasets", "runs", "oss://acme-prod-checkpoints/pretraining/runs/"),
+            _dataset("training", "runs", "dataset://datasets/runs"),
+        ],
+        set(),
+    ),
+    "a dataset of a tenant's own, without a cache elsewhere": (
+        [_dataset("notebooks", "runs", "oss://acme-prod-checkpoints/pretraining/runs/")],
+        {("research", "pretraining", "data")},
+    ),
+    "a reference to what there is not": ([_dataset("notebooks", "gone", "dataset://datasets/gone")], set()),
+    "a dataset over a volume of a bucket": (
+        [
+            _bucket_volume("datasets", "staged", "acme-prod-checkpoints", "/pretraining/"),
+            _dataset("datasets", "staged", "pvc://staged/runs"),
+            _dataset("notebooks", "staged", "dataset://datasets/staged"),
+        ],
+        {("research", "pretraining", "data")},
+    ),
+    "a dataset over a part of a volume that is nobody's": (
+        [
+            _bucket_volume("datasets", "staged", "acme-prod-checkpoints", "/"),
+            _dataset("datasets", "staged", "pvc://staged/public"),
+            _dataset("notebooks", "staged", "dataset://datasets/staged"),
+        ],
+        set(),
+    ),
+    "files that two tenants write through a dataset": (
+        [
+            _dataset("datasets", "files", "added.nas/shared", "ReadWriteMany"),
+            _dataset("notebooks", "files", "dataset://datasets/files", "ReadWriteMany"),
+            _dataset("training", "files", "dataset://datasets/files", "ReadWriteMany"),
+        ],
+        {("research", "pretraining", "data"), ("pretraining", "research", "data")},
+    ),
+    "files that one writes through a volume, and another reads through a dataset": (
+        [
+            _dataset("datasets", "files", "added.nas/shared/a", "ReadOnlyMany"),
+            _dataset("notebooks", "files", "dataset://datasets/files", "ReadOnlyMany"),
+            _file_volume("training", "files", "/shared"),
+        ],
+        {("research", "pretraining", "data"), ("pretraining", "research", "data")},
+    ),
+    "files over a volume that two tenants write": (
+        [
+            _file_volume("datasets", "files", "/shared"),
+            _dataset("datasets", "files", "pvc://files", "ReadWriteMany"),
+            _dataset("notebooks", "files", "dataset://datasets/files", "ReadWriteMany"),
+            _dataset("training", "files", "dataset://datasets/files", "ReadWriteMany"),
+        ],
+        {
+            ("research", "pretraining", "data"),
+            ("pretraining", "research", "data"),
+            # The volume itself is the platform's, which might write it, too.
+            *((source, "platform", "data") for source in ("research", "pretraining")),
+            *(("platform", target, "data") for target in ("research", "pretraining")),
+        },
+    ),
+    "files that two tenants only read": (
+        [
+            _dataset("datasets", "files", "added.nas/shared"),
+            _dataset("notebooks", "files", "dataset://datasets/files"),
+            _dataset("training", "files", "dataset://datasets/files"),
+        ],
+        set(),
+    ),
+    "directories of files beside each other": (
+        [
+            _dataset("datasets", "files", "added.nas/shared", "ReadWriteMany"),
+            _dataset("notebooks", "files", "dataset://datasets/files/one", "ReadWriteMany"),
+            _dataset("training", "files", "dataset://datasets/files/two", "ReadWriteMany"),
+        ],
+        set(),
+    ),
+    "pages on the web": (
+        [
+            _dataset("datasets", "web", "https://example.com/pages/"),
+            _dataset("notebooks", "web", "dataset://datasets/web"),
+            _dataset("training", "web", "dataset://datasets/web"),
+        ],
+        set(),
     ),
     "a quota that forgets storage": (
         [
