@@ -14,10 +14,11 @@ from components.node_pools import NodePoolPlan
 from components.platform.planning import closure
 from components.tenancy.isolation import PLATFORM, Kind
 from components.tenancy.planning import prefix_of
+from components.tenancy.problems import RESERVED_NAMESPACES
 from components.throttling.planning import plan_throttling
 
 from .environment import Environment, compute, pool_plans, roles
-from .tenancy import can_be_counted, owners, refusals
+from .tenancy import can_be_counted, installed, owners, refusals
 
 FLUID = "fluid"
 """The system that runs datasets."""
@@ -37,15 +38,11 @@ def dataset_surroundings(
     for name, tenant in environment.tenants.items():
         if tenant.home is not None:
             claims.setdefault("home", set()).update(tenant.namespaces_of(name))
-    taken = {space for name, tenant in environment.tenants.items() for space in tenant.namespaces_of(name)}
-    taken |= {space for args in environment.job_classes.values() for space in args.namespaces}
     shared = {name: frozenset(spaces) for name, spaces in claims.items()}
     limits = {name: float(tenant.resources.cache_gib) for name, tenant in environment.tenants.items()}
     systems = frozenset(closure(environment.systems, environment.flavor))
     if environment.flavor == "upstream":
-        return DatasetSurroundings(
-            flavor="upstream", claims=shared, tenants=limits, reserved=frozenset(taken), systems=systems
-        )
+        return DatasetSurroundings(flavor="upstream", claims=shared, tenants=limits, systems=systems)
     return DatasetSurroundings(
         flavor="ack",
         name=environment.name(stack),
@@ -61,7 +58,6 @@ def dataset_surroundings(
         claims=shared,
         job_classes=_reader_nodes(environment, pools),
         tenants=limits,
-        reserved=frozenset(taken),
         systems=systems,
     )
 
@@ -78,11 +74,14 @@ def _bandwidth(environment: Environment, stack: str) -> Mapping[str, BucketBandw
     except InvalidInput:
         return found  # Reported where throttling is checked.
     pool = plan.bandwidth.finite.get("download_total")
+    sure = {(row.kind, row.name): row.worst.finite.get("download_total") for row in plan.table if row.worst is not None}
+    of_class = {role: name for name, args in environment.throttling.classes.items() for role in args.buckets}
     for row in plan.table:
         if row.kind == "bucket":
             most = row.best.finite.get("download_total", pool)
-            sure = row.worst.finite.get("download_total") if row.worst is not None else None
-            found[row.name] = BucketBandwidth(sure or most, most)
+            # A bucket of a class is guaranteed what the class is, which others of it may take.
+            kept = sure.get(("bucket", row.name)) or sure.get(("class", of_class.get(row.name, "")))
+            found[row.name] = BucketBandwidth(kept or most, most)
     return found
 
 
@@ -129,10 +128,11 @@ def dataset_problems(environment: Environment, stack: str, pools: Mapping[str, N
     yield from (
         problem.under("datasets") for problem in datasets_problems(environment.datasets, environment.caching, around)
     )
+    yield from _namespace_problems(environment)
     if environment.caching.timezone not in zoneinfo.available_timezones():
         message = "not a time zone; write an IANA name, such as Asia/Shanghai"
         yield Problem("caching.timezone", environment.caching.timezone, message)
-    yield from _access_problems(environment)
+    yield from _access_problems(environment, stack)
     yield from _volume_problems(environment)
     system = environment.systems.get(FLUID)
     if system is None or not system.enabled:
@@ -147,7 +147,17 @@ def dataset_problems(environment: Environment, stack: str, pools: Mapping[str, N
         yield Problem("cluster.spec", environment.cluster.spec, "datasets (ack-fluid) need a Pro specification")
 
 
-def _access_problems(environment: Environment) -> Iterator[Problem]:
+def _namespace_problems(environment: Environment) -> Iterator[Problem]:
+    """A namespace of caches that is another's."""
+    space = environment.caching.namespace
+    classes = {other for args in environment.job_classes.values() for other in args.namespaces}
+    systems = installed(environment).values()
+    if RESERVED_NAMESPACES.fullmatch(space) or space in {*classes, *systems, *environment.tenancy.open_to}:
+        message = "is another's already, and pods of caches are privileged; give them a namespace of their own"
+        yield Problem("caching.namespace", space, message)
+
+
+def _access_problems(environment: Environment, stack: str) -> Iterator[Problem]:
     """Datasets that show one tenant's part of a bucket to another."""
     tenants = owners(environment)
     for dataset, args in environment.datasets.items():
@@ -157,21 +167,29 @@ def _access_problems(environment: Environment) -> Iterator[Problem]:
             if environment.tenants and space not in tenants:
                 yield Problem(path, space, "belongs to no tenant; name namespaces of tenants")
                 continue
-            for bucket, prefix in _parts(args, whole):
+            for bucket, prefix in _parts(environment, stack, args, whole):
                 writes = CONSISTENCY[whole.consistency].writes
                 for message in refusals(environment, space, bucket, prefix, writes=writes):
                     yield Problem(path, space, message)
 
 
-def _parts(args: DatasetArgs, whole: DatasetArgs) -> Iterator[tuple[str, str]]:
+def _parts(environment: Environment, stack: str, args: DatasetArgs, whole: DatasetArgs) -> Iterator[tuple[str, str]]:
     """The parts of buckets that a dataset shows. whole: what it is a directory of, or itself."""
     first, _, rest = args.directory.strip("/").partition("/")
+    roles = {name: role for role, name in environment.bucket_names(stack).items()}
     for name, mount in whole.mounts.items():
         if len(whole.mounts) > 1 and first not in ("", name):
             continue
         below = rest if len(whole.mounts) > 1 else args.directory.strip("/")
-        if mount.bucket is not None:
-            yield mount.bucket, f"{mount.prefix}{below}/" if below else mount.prefix
+        bucket, prefix = mount.bucket, mount.prefix
+        volume = environment.volumes.get(mount.claim or "")
+        if volume is not None and volume.bucket is not None:
+            bucket, prefix = volume.bucket, volume.prefix + f"{mount.path.strip('/')}/".lstrip("/")
+        elif mount.uri is not None and mount.uri.startswith("oss://"):
+            host, _, path = mount.uri.removeprefix("oss://").partition("/")
+            bucket, prefix = roles.get(host), f"{path.strip('/')}/".lstrip("/")
+        if bucket is not None:
+            yield bucket, f"{prefix}{below}/" if below else prefix
 
 
 def _volume_problems(environment: Environment) -> Iterator[Problem]:

@@ -379,7 +379,8 @@ def _message(error: ErrorDetails, location: Sequence[str | int]) -> str:
     if kind == "extra_forbidden":
         return one_of(str(location[-1]), schema.get("properties", {}), "a key here")
     if kind == "literal_error":
-        allowed = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
+        expected = str(error.get("ctx", {}).get("expected", ""))
+        allowed = [text or number for text, number in re.findall(r"'([^']*)'|\b([0-9]+)\b", expected)]
         return one_of(str(error["input"]), allowed, "allowed")
     if kind in _EXPECTED:
         return _EXPECTED[kind]

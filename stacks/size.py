@@ -17,7 +17,7 @@ from typing import Any, get_args
 from components import catalog
 from components.cache import Data, Delivery, Proposal, Readers, Source, Target, WorkerNode, propose
 from components.cache.planning import worker_nodes
-from components.cache.sizing import Medium, Pattern, curves, with_workers
+from components.cache.sizing import Medium, Pattern, curves, nearness, with_workers
 from components.inputs import InvalidInput, Problem, one_of, require_valid
 from components.node_pools import NodePoolArgs, plan_node_pool
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not proposals:
         print("--instance-types: none has room for a cache of that medium, or so many workers", file=sys.stderr)
         return 2
-    ranked = sorted(proposals, key=_rank)
+    ranked = sorted(proposals, key=lambda proposal: _rank(proposal, target))
     _print(ranked, target)
     if options.chart is not None:
         _draw(options.chart, ranked[0].delivery, data, readers, source, target)
@@ -146,12 +146,12 @@ def _nodes(options: argparse.Namespace) -> Iterator[WorkerNode]:
                 yield replace(node, node_gib=None)
 
 
-def _rank(proposal: Proposal) -> tuple[Any, ...]:
+def _rank(proposal: Proposal, target: Target | None) -> tuple[Any, ...]:
     delivery = proposal.delivery
     if proposal.met:
         return 0, delivery.month is None, delivery.month or 0, delivery.workers, delivery.node.name
-    nearness = delivery.cold_epoch_minutes if proposal.target.cold else delivery.epoch_minutes
-    return 1, -delivery.hits, nearness, delivery.month or math.inf, delivery.node.name
+    near, cheap = nearness(delivery, proposal.target if target else None)
+    return 1, -near, -cheap, delivery.node.name
 
 
 COLUMNS = ("", "cache", "GiB", "held", "Gbit/s: all, a pod, a reader", "a pass: first, then (min)", "warm-up (min)")
@@ -167,7 +167,7 @@ def _print(ranked: Sequence[Proposal], target: Target | None) -> None:
     for column in (*COLUMNS, "limited by", "a month"):
         table.add_column(column, overflow="fold")
     for index, proposal in enumerate(ranked[:SHOWN]):
-        table.add_row(*_cells(proposal, mark="cheapest" if index == 0 and proposal.met else ""))
+        table.add_row(*_cells(proposal, mark=_mark(proposal) if index == 0 else ""))
     console().print(table)
     if not best.met:
         what = "the target" if target else "all data"
@@ -181,6 +181,11 @@ def _print(ranked: Sequence[Proposal], target: Target | None) -> None:
         print(f"{name} = {term}")
     prices = catalog.price_book().date
     print(f"Network baselines, no latency; list prices of {prices}, whole nodes. Measure before you rely on it.")
+
+
+def _mark(proposal: Proposal) -> str:
+    """What the first row is, as far as it has a price to compare."""
+    return "cheapest" if proposal.met and proposal.delivery.month is not None else ""
 
 
 def _cells(proposal: Proposal, *, mark: str) -> tuple[str, ...]:

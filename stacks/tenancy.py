@@ -44,7 +44,7 @@ def surroundings(environment: Environment, stack: str) -> Surroundings:
     """What the tenants of an environment share; what its other sections have wrong is left out."""
     cloud = environment.flavor == "ack"
     network = network_of(environment)
-    systems = _installed(environment)
+    systems = installed(environment)
     nodes = [str(vswitch.cidr) for vswitch in network.of("nodes")] if network else []
     services = parse_cidr(environment.cluster.service_cidr)
     registry = environment.registry if cloud else None
@@ -265,10 +265,13 @@ def _mounted(environment: Environment) -> Iterator[tuple[str, str, str, bool, Se
     for dataset, args in environment.datasets.items():
         whole = environment.datasets.get(args.of or "", args)
         for mount in whole.mounts.values():
-            if mount.file_system is not None:
-                directory = f"{mount.path.rstrip('/')}{args.directory}" if args.of else mount.path
+            volume = environment.volumes.get(mount.claim or "")
+            file_system = mount.file_system or (volume.file_system if volume else None)
+            if file_system is not None:
+                root = f"{volume.path.rstrip('/')}{mount.path}" if volume else mount.path
+                directory = f"{root.rstrip('/')}{args.directory}" if args.of else root
                 writes = CONSISTENCY[whole.consistency].writes
-                yield f"datasets.{dataset}", mount.file_system, directory, not writes, args.namespaces
+                yield f"datasets.{dataset}", file_system, directory, not writes, args.namespaces
 
 
 def owners(environment: Environment) -> Mapping[str, str]:
@@ -457,7 +460,7 @@ def _claims(environment: Environment) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _installed(environment: Environment) -> Mapping[str, str]:
+def installed(environment: Environment) -> Mapping[str, str]:
     """The namespaces of the systems that run, by their names; where something is wrong with them, of those wanted."""
     try:
         plan = systems_of(environment)

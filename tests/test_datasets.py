@@ -112,7 +112,6 @@ def test_claims_namespaces_and_limits_are_those_of_the_environment() -> None:
     around = _around(_prod())
     assert around.claims["home"] == {"notebooks"}
     assert around.claims["checkpoints"] == {"training"}
-    assert around.reserved >= {"training", "notebooks", "serving", "ray", "spark", "nightly", "backfill"}
     assert around.tenants == {"pretraining": 15000, "data": 0, "inference": 700, "research": 2000}
     assert around.systems is not None
     assert "fluid" in around.systems
@@ -122,7 +121,6 @@ def test_claims_namespaces_and_limits_are_those_of_the_environment() -> None:
 def test_outside_the_cloud_there_are_neither_pools_nor_buckets() -> None:
     around = dataset_surroundings(environment("local"), "local", {})
     assert (around.flavor, around.pools, around.buckets, around.job_classes) == ("upstream", {}, {}, {})
-    assert around.reserved == {"playground"}
 
 
 def test_the_tokens_lie_on_local_disks_of_one_zone() -> None:

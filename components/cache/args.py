@@ -331,10 +331,10 @@ class ProcessArgs(Args):
 class MigrationArgs(Args):
     """A copy from elsewhere into a dataset, or out of it, with kind `juicefs` alone (DataMigrate)."""
 
-    source: Annotated[str, Field(pattern=r"^[a-z0-9]+://\S+$")] | None = None
+    source: Annotated[str, Field(pattern=r"^[a-z0-9]+://[^\s?#@]+$")] | None = None
     """Where data come from. This or `target`."""
 
-    target: Annotated[str, Field(pattern=r"^[a-z0-9]+://\S+$")] | None = None
+    target: Annotated[str, Field(pattern=r"^[a-z0-9]+://[^\s?#@]+$")] | None = None
     """Where data go."""
 
     path: Path = "/"

@@ -19,7 +19,7 @@ from ..pod_security import CONFINED, NOBODY
 from ..tenancy.planning import NAME_LABEL
 from ..volumes import exported_path
 from .args import CachingArgs, DatasetArgs
-from .events import LOADER, group_of, load_policy, loaders
+from .events import LOADER, MOST_LOADS, group_of, load_policy, loaders
 from .planning import DatasetPlan, DatasetSurroundings, plan_datasets
 from .problems import datasets_problems
 from .refresher import RENEWED
@@ -257,9 +257,15 @@ class Datasets(pulumi.ComponentResource):
         rule: kubernetes.rbac.v1.PolicyRuleArgsDict = {
             "api_groups": ["data.fluid.io"],
             "resources": ["dataloads"],
-            "verbs": ["create", "get", "list", "watch"],
+            "verbs": ["create", "get"],
         }
         whole: Any = {"name": LOADER, "labels": MANAGED}
+        kubernetes.core.v1.ResourceQuota(
+            f"{self._name}-loader",
+            metadata=metadata,
+            spec={"hard": {"count/dataloads.data.fluid.io": str(MOST_LOADS)}},
+            opts=self._options(namespace),
+        )
         policy = kubernetes.admissionregistration.v1.ValidatingAdmissionPolicy(
             f"{self._name}-loader",
             metadata=whole,

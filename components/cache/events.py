@@ -8,6 +8,7 @@ anything. So service accounts of a dataset's namespaces may make DataLoads there
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .args import PATH
 from .planning import DatasetPlan
 
 LOADER = "dataset-loader"
@@ -35,23 +36,50 @@ def group_of(namespace: str) -> str:
     return f"system:serviceaccounts:{namespace}"
 
 
+MOST_LOADS = 50
+"""DataLoads in the namespace of caches at a time, finished ones among them."""
+
+MOST_TARGETS = 16
+"""Directories of one load at most."""
+
+
 def load_policy(allowed: Mapping[str, Sequence[str]], namespace: str) -> dict[str, Any]:
     """The spec of a ValidatingAdmissionPolicy over the DataLoads that jobs make.
 
-    allowed: the datasets by the jobs' namespace; namespace: of the caches.
+    It is for all who may not start pods beside the caches anyway, so that whoever loses the right to load is refused
+    from then on. allowed: the datasets by the jobs' namespace; namespace: of the caches.
     """
-    groups = ", ".join(f"'{group_of(space)}'" for space in allowed)
     own = " || ".join(
         f"('{group_of(space)}' in request.userInfo.groups && object.spec.dataset.name in "
         f"[{', '.join(repr(name) for name in names)}])"
         for space, names in allowed.items()
     )
     fields = ", ".join(f"'{name}'" for name in LOAD_FIELDS)
+    pods = f"authorizer.group('').resource('pods').namespace('{namespace}').check('create').allowed()"
+    rules = {
+        own: "spec.dataset.name must be a dataset of the job's namespace",
+        f"has(object.spec.dataset.namespace) && object.spec.dataset.namespace == '{namespace}'": (
+            f"spec.dataset.namespace must be {namespace}"
+        ),
+        "object.metadata.name.startsWith(object.spec.dataset.name + '-event-')": (
+            "metadata.name must begin with the dataset's name and -event-"
+        ),
+        "!has(object.metadata.finalizers) && !has(object.metadata.ownerReferences)": (
+            "metadata may have neither finalizers nor ownerReferences"
+        ),
+        f"object.spec.all(key, key in [{fields}])": f"spec may say {', '.join(LOAD_FIELDS)} alone",
+        "!has(object.spec.policy) || object.spec.policy == 'Once'": "spec.policy must be Once",
+        f"has(object.spec.target) && object.spec.target.size() <= {MOST_TARGETS} && "
+        f"object.spec.target.all(t, t.path.matches('{PATH}') && (!has(t.replicas) || t.replicas == 1))": (
+            f"spec.target must be at most {MOST_TARGETS} directories such as /a/b, each with one replica"
+        ),
+        f"has(object.spec.ttlSecondsAfterFinished) && object.spec.ttlSecondsAfterFinished <= {LONGEST_SECONDS}": (
+            f"spec.ttlSecondsAfterFinished must be at most {LONGEST_SECONDS}"
+        ),
+    }
     return {
         "failurePolicy": "Fail",
-        "matchConditions": [
-            {"name": "of-jobs", "expression": f"request.userInfo.groups.exists(g, g in [{groups}])"},
-        ],
+        "matchConditions": [{"name": "of-jobs", "expression": f"!{pods}"}],
         "matchConstraints": {
             "resourceRules": [
                 {
@@ -62,28 +90,5 @@ def load_policy(allowed: Mapping[str, Sequence[str]], namespace: str) -> dict[st
                 }
             ]
         },
-        "validations": [
-            {"expression": own, "message": "spec.dataset.name must be a dataset of the job's namespace"},
-            {
-                "expression": f"has(object.spec.dataset.namespace) && object.spec.dataset.namespace == '{namespace}'",
-                "message": f"spec.dataset.namespace must be {namespace}",
-            },
-            {
-                "expression": "object.metadata.name.startsWith(object.spec.dataset.name + '-event-')",
-                "message": "metadata.name must begin with the dataset's name and -event-",
-            },
-            {
-                "expression": f"object.spec.all(key, key in [{fields}])",
-                "message": f"spec may say {', '.join(LOAD_FIELDS)} alone",
-            },
-            {
-                "expression": "!has(object.spec.policy) || object.spec.policy == 'Once'",
-                "message": "spec.policy must be Once",
-            },
-            {
-                "expression": "has(object.spec.ttlSecondsAfterFinished) && "
-                f"object.spec.ttlSecondsAfterFinished <= {LONGEST_SECONDS}",
-                "message": f"spec.ttlSecondsAfterFinished must be at most {LONGEST_SECONDS}",
-            },
-        ],
+        "validations": [{"expression": expression, "message": message} for expression, message in rules.items()],
     }

@@ -128,7 +128,11 @@ def _jindo(args: DatasetArgs) -> Options:
     if small and args.files is not None:
         files = str(min(max(args.files, 50_000), MOST_CACHED_FILES))
         arguments |= {"jindo_attr_size": files, "jindo_entry_size": files}
-    arguments |= _parsed(args.runtime.fuse.arguments)
+    own = _parsed(args.runtime.fuse.arguments)
+    for one, other in (("kernel_cache", "auto_cache"), ("auto_cache", "kernel_cache")):
+        if one in own:
+            arguments.pop(other, None)
+    arguments |= own
     return Options(
         _access_mode(args),
         mount={

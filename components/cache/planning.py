@@ -75,8 +75,8 @@ class DatasetSurroundings:
     """What datasets share a cluster with.
 
     name: first part of names in the cloud; pools: with their zones; buckets: names by role; claims: namespaces of the
-    PersistentVolumeClaims that there are, by name; tenants: GiB of cache by tenant; reserved: namespaces that are
-    taken; systems: those that run, None for not known. The rest is what a dataset may name.
+    PersistentVolumeClaims that there are, by name; tenants: GiB of cache by tenant; systems: those that run, None
+    for not known. The rest is what a dataset may name.
     """
 
     flavor: Flavor
@@ -91,7 +91,6 @@ class DatasetSurroundings:
     claims: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     job_classes: Mapping[str, ReaderNodes] = field(default_factory=dict[str, ReaderNodes])
     tenants: Mapping[str, float] = field(default_factory=dict[str, float])
-    reserved: frozenset[str] = frozenset()
     systems: frozenset[str] | None = None
 
 
@@ -210,39 +209,49 @@ def _turn(item: tuple[str, DatasetArgs]) -> tuple[bool, bool, bool, float, str]:
     return args.of is not None, args.runtime.share_nodes, not stated, -(args.size_gib or 0), name
 
 
+@dataclass(frozen=True)
+class Load:
+    """What a cache takes of each node that it may be on: GiB of its medium and of memory, vCPUs, and Gbit/s by its
+    target."""
+
+    gib: Mapping[Medium, float] = field(default_factory=dict[Medium, float])
+    memory: float = 0
+    vcpu: float = 0
+    gbps: Mapping[Medium, float] = field(default_factory=dict[Medium, float])
+
+    def __add__(self, other: "Load") -> "Load":
+        def both(one: Mapping[Medium, float], two: Mapping[Medium, float]) -> dict[Medium, float]:
+            return {medium: one.get(medium, 0) + two.get(medium, 0) for medium in MEDIUM_TYPES}
+
+        gib, gbps = both(self.gib, other.gib), both(self.gbps, other.gbps)
+        return Load(gib, self.memory + other.memory, self.vcpu + other.vcpu, gbps)
+
+
 @dataclass
 class Taken:
-    """What caches that are planned already take of a pool's nodes, by pool.
+    """What caches that are planned already take of pools: of each node in their zone, as if it had a worker of each,
+    for Fluid counts neither disks nor networks; and the nodes that a cache has alone. "" is any zone."""
 
-    Of each node, as if it had a worker of each, for Fluid counts no disks and no network: gib of cache on disks, by
-    medium, too; memory and vcpu, masters among them; gbps, of those that have a target. nodes: those that a cache has
-    alone, by zone, too, "" for any.
-    """
-
-    gib: dict[tuple[str, Medium], float] = field(default_factory=dict[tuple[str, Medium], float])
-    memory: dict[str, float] = field(default_factory=dict[str, float])
-    vcpu: dict[str, float] = field(default_factory=dict[str, float])
-    gbps: dict[str, float] = field(default_factory=dict[str, float])
+    loads: dict[tuple[str, str], Load] = field(default_factory=dict[tuple[str, str], Load])
     nodes: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
 
     def add(self, plan: DatasetPlan, readers: Readers) -> None:
         """Count a cache. readers: who read it."""
-        tier, pool, runtime = plan.tier, plan.pool, plan.args.runtime
+        tier, runtime, key = plan.tier, plan.args.runtime, (plan.pool, plan.zone)
         if tier is None or plan.delivery is None:
             return
         if not runtime.share_nodes:
-            self.nodes[pool, plan.zone] = self.nodes.get((pool, plan.zone), 0) + plan.workers
+            self.nodes[key] = self.nodes.get(key, 0) + plan.workers
             return
         memory, vcpu = overhead(plan.args)
-        if tier.medium == "memory":
-            memory += tier.quota_gib
-        else:
-            self.gib[pool, tier.medium] = self.gib.get((pool, tier.medium), 0) + tier.quota_gib
-        self.memory[pool] = self.memory.get(pool, 0) + memory
-        self.vcpu[pool] = self.vcpu.get(pool, 0) + vcpu
-        wanted = wanted_gbps(plan.args, readers)
-        each = min(wanted / plan.workers, plan.delivery.node.bandwidth_gbps)
-        self.gbps[pool] = self.gbps.get(pool, 0) + each
+        each = min(wanted_gbps(plan.args, readers) / plan.workers, plan.delivery.node.bandwidth_gbps)
+        in_memory = tier.quota_gib if tier.medium == "memory" else 0
+        load = Load({tier.medium: tier.quota_gib}, memory + in_memory, vcpu, {tier.medium: each})
+        self.loads[key] = self.loads.get(key, Load()) + load
+
+    def of(self, pool: str, zone: str) -> Load:
+        """What is taken of a node of a pool in a zone."""
+        return self.loads.get((pool, ""), Load()) + (self.loads.get((pool, zone), Load()) if zone else Load())
 
     def alone_in(self, pool: str, zone: str | None) -> int:
         """Nodes of a pool that caches have alone. zone: None for all zones."""
@@ -353,6 +362,9 @@ def _notes(args: DatasetArgs, kind: RuntimeKind, proposal: Proposal | None) -> I
         yield f"holds {held:,.0f} of {args.size_gib:,.0f} GiB: it answers {found}"
     if delivery.node.read_gbps is None:
         yield "no source says how fast the disks of its nodes are: the network is taken as the limit"
+    fewer = [name for name, window in args.scaling.windows.items() if window.workers < delivery.workers]
+    if fewer:
+        yield f"has fewer workers in {', '.join(fewer)}, and then holds and gives less than this"
     if args.pattern == "small-files":
         yield "many small files are bound by latency, of which no figures are public: measure it"
 
@@ -436,18 +448,25 @@ def candidates(args: DatasetArgs, around: DatasetSurroundings, taken: Taken | No
             continue
         if args.zone is not None and args.zone not in zones:
             continue
-        free = min(node.memory_gib for node in plan.allocatable) - DAEMON_GIB - others.memory.get(name, 0) - memory
-        cores = min(node.vcpu for node in plan.allocatable) - others.vcpu.get(name, 0) - vcpu
+        # A worker may be in any of its zones, so the fullest counts.
+        loads = [others.of(name, zone) for zone in ([args.zone] if args.zone is not None else zones)]
+        free = (
+            min(node.memory_gib for node in plan.allocatable) - DAEMON_GIB - memory - max(load.memory for load in loads)
+        )
+        cores = min(node.vcpu for node in plan.allocatable) - vcpu - max(load.vcpu for load in loads)
         if free < 0 or cores < 0:
             continue
         nodes = max(0, _nodes_in(args, plan, zones) - others.alone_in(name, args.zone))
         for node in worker_nodes(name, pool, plan, around.region, nodes):
-            if args.runtime.tier.medium not in (None, node.medium):
+            medium = node.medium
+            if args.runtime.tier.medium not in (None, medium):
                 continue
-            room = free if node.medium == "memory" else node.most_gib - others.gib.get((name, node.medium), 0)
-            gbps = node.network_gbps - others.gbps.get(name, 0)
-            if gbps > 0:
-                found.append(replace(node, most_gib=float(max(0, math.floor(room))), workers=nodes, network_gbps=gbps))
+            room = free if medium == "memory" else node.most_gib - max(load.gib.get(medium, 0) for load in loads)
+            gbps = node.network_gbps - max(sum(load.gbps.values()) for load in loads)
+            read = node.read_gbps and node.read_gbps - max(load.gbps.get(medium, 0) for load in loads)
+            if gbps > 0 and (read is None or read > 0):
+                most = float(max(0, math.floor(room)))
+                found.append(replace(node, most_gib=most, workers=nodes, network_gbps=gbps, read_gbps=read))
     return found
 
 

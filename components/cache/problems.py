@@ -60,7 +60,7 @@ def datasets_problems(
         for name, args in datasets.items()
         for problem in _own(name, args, datasets, caching, around)
     ]
-    problems += [*_names(datasets, caching, around), *_overlaps(datasets, around)]
+    problems += [*_names(datasets, around), *_overlaps(datasets, around)]
     if problems:
         return problems
     plans = plan_datasets(datasets, caching, around)
@@ -177,10 +177,16 @@ def _mount_problems(
         yield Problem("uri", mount.uri, f"cannot be written, and {args.consistency} writes")
     if scheme == "oss://" and "fs.oss.endpoint" not in mount.options:
         yield Problem("options.fs.oss.endpoint", None, "missing; the runtime does not guess it")
-    for key in mount.options:
-        if SECRET_KEY.search(key.replace(".", "_")) or re.search(r"(?i)accesskey|secret", key):
-            yield Problem(f"options.{key}", "…", "is a secret, and stands in the cluster; name a Secret under secrets")
-    yield from secret_problems("options", dict(mount.options))
+    yield from _secret_problems("options", mount.options)
+
+
+def _secret_problems(path: str, options: Mapping[str, str]) -> Iterator[Problem]:
+    """Options that are secret by their name or look: Fluid copies them to where datasets are read."""
+    for key, value in options.items():
+        named = SECRET_KEY.search(key.replace(".", "_")) or re.search(r"(?i)accesskey|secret", key)
+        if named or [*secret_problems("", value)]:
+            message = "is a secret, and stands in the cluster; name a Secret under secrets of a mount"
+            yield Problem(f"{path}.{key}", "…", message)
 
 
 def _credential_problems(
@@ -195,7 +201,7 @@ def _credential_problems(
         yield Problem("mounts", sorted(secrets), message)
     if not buckets or around.flavor == "upstream":
         return
-    if args.credentials == "rrsa":
+    if args.credentials == "rrsa" and "bucket" in SOURCES[kind]:
         if kind != "jindo":
             message = f"renewed tokens are read by jindo alone, not by {kind}; use secret"
             yield Problem("credentials", args.credentials, message)
@@ -240,17 +246,18 @@ def _consistency_problems(args: DatasetArgs, kind: RuntimeKind) -> Iterator[Prob
         yield Problem("consistency", args.consistency, message)
     repeated = [name for name, load in args.loads.items() if load.schedule or load.ready_by or load.on_event]
     if args.consistency == "static" and any(args.loads[name].metadata for name in repeated):
-        message = (
-            f"loads {', '.join(repeated)} look for changes again and again: say periodic, or metadata: false there"
-        )
+        other = "" if any(args.loads[name].on_event for name in repeated) else ", or metadata: false there"
+        message = f"loads {', '.join(repeated)} look for changes again and again: say periodic{other}"
         yield Problem("consistency", "static", message)
 
 
 def _runtime_problems(args: DatasetArgs, kind: RuntimeKind, around: DatasetSurroundings) -> Iterator[Problem]:
     runtime, tier = args.runtime, args.runtime.tier
     if kind == "thin":
+        aliases = {field: info.alias or field for field, info in type(runtime).model_fields.items()}
+        stated = sorted(runtime.model_fields_set - {"kind", "fuse"})
         unused = {
-            **{f"runtime.{key}": key in runtime.model_fields_set for key in ("workers", "tier", "master", "worker")},
+            **{f"runtime.{aliases[field]}": True for field in stated},
             **{f"runtime.fuse.{key}": bool(getattr(runtime.fuse, key)) for key in ("arguments", "properties")},
             **{key: getattr(args, key) is not None for key in ("target", "pool", "zone")},
         }
@@ -265,7 +272,9 @@ def _runtime_problems(args: DatasetArgs, kind: RuntimeKind, around: DatasetSurro
             if used:
                 yield Problem(f"runtime.{key}", None, "JuiceFSRuntime takes none (fluid v1.0.8); remove it")
     if runtime.workers is not None and runtime.copies > runtime.workers:
-        yield Problem("runtime.copies", runtime.copies, f"more than the {runtime.workers} workers")
+        yield Problem("runtime.copies", runtime.copies, f"more than the {_counted(runtime.workers, 'worker')}")
+    yield from _secret_problems("runtime.properties", runtime.properties)
+    yield from _secret_problems("runtime.fuse.properties", runtime.fuse.properties)
     if tier.low >= tier.high:
         yield Problem("runtime.tier.low", tier.low, f"must be below high = {tier.high:g}")
     if tier.paths and around.flavor == "ack":
@@ -316,13 +325,13 @@ def _node_problems(args: DatasetArgs, around: DatasetSurroundings) -> Iterator[P
     most = max(node.workers for node in nodes)
     if runtime.workers is not None and runtime.workers > most:
         where = f" in {args.zone}" if args.zone else ""
-        message = f"more than the {most} nodes of {', '.join(names)}{where}; there is one worker on a node"
+        message = f"more than the {_counted(most, 'node')} of {', '.join(names)}{where}; there is one worker on a node"
         yield Problem("runtime.workers", runtime.workers, message)
     elif most < 1:
         yield Problem("pool", args.pool, f"{', '.join(names)} has no node{f' in {args.zone}' if args.zone else ''}")
     size = max(node.most_gib for node in nodes)
-    if runtime.workers is None and runtime.copies > most:
-        yield Problem("runtime.copies", runtime.copies, f"more than the {most} nodes of {', '.join(names)}")
+    if runtime.workers is None and 1 <= most < runtime.copies:
+        yield Problem("runtime.copies", runtime.copies, f"more than the {_counted(most, 'node')} of {', '.join(names)}")
     if tier.quota_gib is not None and tier.quota_gib > size:
         media = " or ".join(f"{node.most_gib:,.0f} GiB of {node.medium} in {node.name}" for node in nodes)
         yield Problem("runtime.tier.quotaGib", tier.quota_gib, f"more than a node has: {media}")
@@ -464,7 +473,7 @@ def _scaling_problems(args: DatasetArgs, kind: RuntimeKind, around: DatasetSurro
         )
         return
     system = "cron-autoscaler" if kind == "jindo" else "keda"
-    if around.systems is not None and system not in around.systems:
+    if (kind != "jindo" or scaling.windows) and around.systems is not None and system not in around.systems:
         yield Problem("scaling", None, f"needs the system {system}: add systems.{system}: {{}}")
     for name, window in scaling.windows.items():
         for key, cron in (("start", window.start), ("end", window.end)):
@@ -475,7 +484,7 @@ def _scaling_problems(args: DatasetArgs, kind: RuntimeKind, around: DatasetSurro
     nodes = max((node.workers for node in candidates(args, around)), default=None)
     for key, most in _scaled(args):
         if nodes is not None and most > nodes:
-            yield Problem(f"scaling.{key}", most, f"more than the {nodes} nodes that there are")
+            yield Problem(f"scaling.{key}", most, f"more than the {_counted(nodes, 'node')} that there are")
 
 
 def _scaled(args: DatasetArgs) -> list[tuple[str, int]]:
@@ -487,10 +496,8 @@ def _scaled(args: DatasetArgs) -> list[tuple[str, int]]:
     ]
 
 
-def _names(datasets: Mapping[str, DatasetArgs], caching: CachingArgs, around: DatasetSurroundings) -> Iterator[Problem]:
-    """Claims that are there already."""
-    if caching.namespace in around.reserved:
-        yield Problem("", caching.namespace, "caching.namespace is another's already; give the caches one of their own")
+def _names(datasets: Mapping[str, DatasetArgs], around: DatasetSurroundings) -> Iterator[Problem]:
+    """Names that are there already."""
     made: dict[str, str] = {}
     for name, args in datasets.items():
         if args.of is not None:
@@ -603,12 +610,19 @@ def _plan_problems(
         if args.target.when == "cold"
         else (delivery.shared_pod_gbps, delivery.epoch_minutes)
     )
-    cache = f"{delivery.workers} workers in {delivery.node.name} ({delivery.node.medium})"
+    cache = f"{_counted(delivery.workers, 'worker')} in {delivery.node.name} ({delivery.node.medium})"
+    readers = _counted(args.readers.pods, "reader")
+    gives, holds = ("gives", "holds") if delivery.workers == 1 else ("give", "hold")
+    shown = f"{rate:,.1f}" if rate >= 1 else f"{rate:.2g}"
     message = (
-        f"cannot be met: {cache} give each of {args.readers.pods} readers {rate:,.1f} Gbit/s, and a pass takes "
+        f"cannot be met: {cache} {gives} each of {readers} {shown} Gbit/s, and a pass takes "
         f"{minutes:,.1f} minutes; it is limited by the {proposal.bottleneck}"
         if delivery.hits
-        else f"cannot be met: {cache} hold {delivery.capacity_gib:,.0f} of {data_of(args).needed_gib:,.0f} GiB, of "
+        else f"cannot be met: {cache} {holds} {delivery.capacity_gib:,.0f} of {data_of(args).needed_gib:,.0f} GiB, of "
         "which a pass finds nothing; it is limited by the cache capacity"
     )
     yield Problem("target", stated, message)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"

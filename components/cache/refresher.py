@@ -28,7 +28,7 @@ ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 IDENTITY = "/var/run/secrets/sts/token"
 CONFIGURATION = "/etc/refresher/configuration.json"
 RENEWED = "/tmp/renewed"  # noqa: S108  (the pod's own)
-"""A file that says that all tokens were renewed once."""
+"""A file that is there while all tokens are renewed."""
 
 
 def call(request: urllib.request.Request, context: ssl.SSLContext | None = None) -> Any:
@@ -119,8 +119,11 @@ def main() -> None:
     server = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}"
     while True:
         failed = refresh(json.loads(read(CONFIGURATION)), server, context)
+        # A pod that could not renew all is not ready, which is seen where pods are watched.
         if not failed:
             open(RENEWED, "w", encoding="utf-8").close()
+        elif os.path.exists(RENEWED):
+            os.remove(RENEWED)
         time.sleep(RETRY if failed else PERIOD)
 
 

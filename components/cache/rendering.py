@@ -453,4 +453,5 @@ def node_preferences(plan: DatasetPlan) -> list[dict[str, Any]]:
 
 def waitable(plan: DatasetPlan) -> bool:
     """Whether pods can wait until all of it is cached. JindoRuntime alone says 100 % just then (fluid v1.0.8)."""
-    return plan.kind == "jindo" and (plan.delivery is None or plan.delivery.hits == 1)
+    whole = plan.delivery is None or plan.delivery.hits == 1
+    return plan.kind == "jindo" and whole and not scaled(plan)

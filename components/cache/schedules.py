@@ -9,6 +9,7 @@ BEGINNING = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 """A day from which on all schedules are looked at; which one it is does not matter."""
 
 MINUTES_A_DAY = 24 * 60
+SATURDAY = 6
 
 
 FIELDS = re.compile(r"(\*|[0-9]+(-[0-9]+)?|[A-Za-z]{3}(-[A-Za-z]{3})?)(/[0-9]+)?")
@@ -23,13 +24,14 @@ def schedule_problem(cron: str) -> str:
     for field in fields:
         if not all(FIELDS.fullmatch(entry) for entry in field.split(",")):
             return f"not a schedule: {field} is no field of one; {how}"
-    if "7" in re.split(r"[,/-]", fields[-1]):
+    days = [day for entry in fields[-1].split(",") for day in entry.partition("/")[0].split("-")]
+    if any(day.isdigit() and int(day) > SATURDAY for day in days):
         return "not a schedule: weekdays are 0 to 6, 0 is Sunday"
     try:
         schedule = CronSim(cron, BEGINNING)
     except CronSimError as error:
         # What is good in some month, but in none of those that are named.
-        if _parses(" ".join([*fields[:3], "*", fields[4]])):
+        if "day-of-month" in str(error).lower() and _parses(" ".join([*fields[:3], "*", fields[4]])):
             return "never comes: none of its months has such a day"
         return f"not a schedule: {str(error).lower()}; {how}"
     return "" if next(schedule, None) else "never comes"

@@ -303,10 +303,15 @@ def propose(
         if first < len(counts):
             found.append(delivered(counts[first]))
         else:
-            nearest.append(delivered(counts[-1]))
+            # The fewest that come as near as all of them.
+            most, _ = nearness(delivered(counts[-1]), target)
+            near = bisect.bisect_left(
+                counts, True, key=lambda count: nearness(delivered(count), target)[0] >= most - abs(most) * 1e-9
+            )
+            nearest.append(delivered(counts[near]))
     if found:
         return Proposal(min(found, key=_cheapest), wanted, True, len(offers))
-    best = max(nearest, key=lambda delivery: _nearness(delivery, target))
+    best = max(nearest, key=lambda delivery: nearness(delivery, target))
     return Proposal(best, wanted, False, len(offers))
 
 
@@ -327,7 +332,8 @@ def _cheapest(delivery: Delivery) -> tuple[bool, float, int, str]:
     return delivery.month is None, round(delivery.month or 0, 2), delivery.workers, delivery.node.name
 
 
-def _nearness(delivery: Delivery, target: Target | None) -> tuple[float, float]:
+def nearness(delivery: Delivery, target: Target | None) -> tuple[float, float]:
+    """How near a cache comes to a target, or without one to holding all data; more is nearer."""
     if target is None:
         return delivery.capacity_gib, delivery.cache_gbps
     return (-delivery.cold_epoch_minutes if target.cold else -delivery.epoch_minutes), -(delivery.month or math.inf)

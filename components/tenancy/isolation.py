@@ -403,9 +403,8 @@ def _dataset_mounts(resources: Sequence[Resource]) -> Iterator[tuple[str, str, s
     for resource in resources:
         if resource.type == VOLUME and (claim := resource.inputs["spec"].get("claimRef")):
             claims[f"{claim['namespace']}/{claim['name']}"] = resource.inputs["spec"]["csi"]["volumeAttributes"]
-    points = [str(mount["mountPoint"]) for entries in mounts.values() for mount in entries]
     # Caches themselves show nobody anything: who refers to them does.
-    caches = {"/".join(point.removeprefix("dataset://").split("/")[:2]) for point in points if "dataset://" in point}
+    caches = _caches(resources)
     for resource in resources:
         if resource.type != DATASET:
             continue
@@ -426,6 +425,17 @@ def _dataset_mounts(resources: Sequence[Resource]) -> Iterator[tuple[str, str, s
                 yield metadata["namespace"], metadata["name"], part, writes
 
 
+def _caches(resources: Sequence[Resource]) -> set[str]:
+    """The datasets that others refer to, as namespace and name."""
+    points = [
+        str(mount["mountPoint"])
+        for resource in resources
+        if resource.type == DATASET
+        for mount in resource.inputs["spec"].get("mounts") or ()
+    ]
+    return {"/".join(p.removeprefix("dataset://").split("/")[:2]) for p in points if p.startswith("dataset://")}
+
+
 def _through(point: str, space: str, claims: Mapping[str, Mapping[str, Any]]) -> str:
     """A mount point, and of a claim what its volume shows."""
     if not point.startswith("pvc://"):
@@ -441,6 +451,8 @@ def _file_ways(resources: Sequence[Resource], seen: _Seen) -> Iterator[Way]:
     """Directories of file systems that two tenants see, one of them to write: by volumes, and by claims of classes."""
     classes: dict[str, str] = {}
     places: list[tuple[str, str, bool]] = []
+    # What lies there serves caches, which count where they are shown.
+    cached = {cache.partition("/")[0] for cache in _caches(resources)}
     for resource in resources:
         if resource.type == STORAGE_CLASS:
             server = (resource.inputs.get("parameters") or {}).get("server")
@@ -451,6 +463,8 @@ def _file_ways(resources: Sequence[Resource], seen: _Seen) -> Iterator[Way]:
             "server"
         ):
             space = (spec.get("claimRef") or {}).get("namespace", "")
+            if space in cached:
+                continue
             place = f"{attributes['server']}:{str(attributes.get('path', '/')).rstrip('/')}/"
             places.append((seen.tenant_of.get(space, PLATFORM), place, not spec["csi"].get("readOnly")))
         elif resource.type == CLAIM and spec.get("storageClassName") in classes:

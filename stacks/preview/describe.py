@@ -187,7 +187,7 @@ def queue_lines(queues: DocumentQueues) -> list[str]:
 
 DATASET_COLUMNS = (
     *("dataset", "from", "GiB", "cache", "held", "Gbit/s: all, a reader", "target"),
-    *("a pass: first, then (min)", "warm-up (min)", "limited by", "a month"),
+    *("a pass: first, then (min)", "warm-up (min)", "limited by", "its part of the nodes"),
 )
 
 
@@ -235,7 +235,7 @@ def dataset_lines(datasets: Sequence[DocumentDataset]) -> list[str]:
         *(f"{', '.join(names)}: {text.partition(': ')[2]}" for text, names in lines.items()),
         *(f"{dataset.name} {note}." for dataset in datasets for note in dataset.notes),
         "Figures are for the baseline of networks, without what targets of larger datasets take of them, and what "
-        "throttling guarantees; the cost is a part of the pools'.",
+        "throttling guarantees, or else allows; the source is not shared out. Costs are a part of the pools'.",
     ]
 
 

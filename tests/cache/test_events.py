@@ -75,8 +75,6 @@ def _refusals(load: Mapping[str, Any], *groups: str) -> list[str]:
     policy = load_policy(ALLOWED, "datasets")
     request = {"userInfo": {"groups": ["system:authenticated", *groups]}}
     known = {"object": json_to_cel(dict(load)), "request": json_to_cel(request)}
-    if not all(_truth(condition["expression"], known) for condition in policy["matchConditions"]):
-        return []
     return [v["message"] for v in policy["validations"] if not _truth(v["expression"], known)]
 
 
@@ -108,6 +106,11 @@ def test_a_job_may_load_a_dataset_of_its_namespace(load: Mapping[str, Any]) -> N
         (_with(dataset={"name": "tokens"}), "spec.dataset.namespace must be datasets"),
         (_with("tokens-refresh"), "metadata.name must begin"),
         (_with(policy="Cron", schedule="* * * * *"), "spec.policy must be Once"),
+        (_with(target=[{"path": "/../other"}]), "spec.target must be"),
+        (_with(target=[{"path": "/a b"}]), "spec.target must be"),
+        (_with(target=[{"path": "/a", "replicas": 50}]), "spec.target must be"),
+        (_with(target=[{"path": "/a"}] * 17), "spec.target must be"),
+        (_with(target=None), "spec.target must be"),
         (_with(ttlSecondsAfterFinished=None), "spec.ttlSecondsAfterFinished must be at most"),
         (_with(ttlSecondsAfterFinished=LONGEST_SECONDS + 1), "spec.ttlSecondsAfterFinished must be at most"),
         *((_with("tokens-event-1", **{field: UNSAID[field]}), "spec may say") for field in UNSAID),
@@ -117,8 +120,12 @@ def test_what_a_job_may_not_say_is_refused(load: Mapping[str, Any], message: str
     assert any(refusal.startswith(message) for refusal in _refusals(load, group_of("training")))
 
 
-def test_others_are_not_asked() -> None:
-    assert _refusals(_with(options={"a": "b"}), "system:masters") == []
+def test_who_may_not_run_pods_beside_the_caches_is_asked_whatever_his_groups() -> None:
+    (condition,) = load_policy(ALLOWED, "datasets")["matchConditions"]
+    pods = "authorizer.group('').resource('pods').namespace('datasets').check('create').allowed()"
+    assert condition["expression"] == f"!{pods}"
+    assert _refusals(LOAD, group_of("another")) == ["spec.dataset.name must be a dataset of the job's namespace"]
+    assert _refusals(LOAD) == ["spec.dataset.name must be a dataset of the job's namespace"]
 
 
 def _made(datasets: Mapping[str, DatasetArgs]) -> Recording:
@@ -128,15 +135,18 @@ def _made(datasets: Mapping[str, DatasetArgs]) -> Recording:
 def test_nobody_is_let_in_before_the_policy_looks() -> None:
     recording = _made(DATASETS)
     loader = [r for r in recording.resources if r.name == "datasets-loader"]
-    kinds = [r.type.rpartition(":")[2] for r in loader]
+    kinds = [r.type.rpartition(":")[2] for r in loader if not r.type.endswith(":ResourceQuota")]
     assert kinds == ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding", "Role", "RoleBinding"]
+    (quota,) = [r for r in loader if r.type.endswith(":ResourceQuota")]
+    assert quota.inputs["spec"]["hard"] == {"count/dataloads.data.fluid.io": "50"}
+    loader.remove(quota)
     for before, after in itertools.pairwise(loader):
         assert before.urn in after.dependencies
     binding = loader[-1].inputs
     assert [subject["name"] for subject in binding["subjects"]] == [group_of("notebooks"), group_of("training")]
     assert binding["roleRef"]["name"] == LOADER
     assert loader[2].inputs["rules"] == [
-        {"apiGroups": ["data.fluid.io"], "resources": ["dataloads"], "verbs": ["create", "get", "list", "watch"]}
+        {"apiGroups": ["data.fluid.io"], "resources": ["dataloads"], "verbs": ["create", "get"]}
     ]
     selector = loader[1].inputs["spec"]["matchResources"]["namespaceSelector"]["matchLabels"]
     assert selector == {"kubernetes.io/metadata.name": "datasets"}

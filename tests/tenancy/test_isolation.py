@@ -453,9 +453,6 @@ MADE_HOLES: Mapping[str, tuple[Sequence[Change], set[tuple[str, str, str]]]] = {
         {
             ("research", "pretraining", "data"),
             ("pretraining", "research", "data"),
-            # The volume itself is the platform's, which might write it, too.
-            *((source, "platform", "data") for source in ("research", "pretraining")),
-            *(("platform", target, "data") for target in ("research", "pretraining")),
         },
     ),
     "files that two tenants only read": (
