@@ -166,7 +166,9 @@ def _print(ranked: Sequence[Proposal], target: Target | None) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in (*COLUMNS, "limited by", "a month"):
         table.add_column(column, overflow="fold")
-    for index, proposal in enumerate(ranked[:SHOWN]):
+    # What misses the target is shown only where nothing meets it.
+    shown = [proposal for proposal in ranked if proposal.met] or ranked
+    for index, proposal in enumerate(shown[:SHOWN]):
         table.add_row(*_cells(proposal, mark=_mark(proposal) if index == 0 else ""))
     console().print(table)
     if not best.met:
