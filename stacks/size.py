@@ -150,8 +150,7 @@ def _rank(proposal: Proposal, target: Target | None) -> tuple[Any, ...]:
     delivery = proposal.delivery
     if proposal.met:
         return 0, delivery.month is None, delivery.month or 0, delivery.workers, delivery.node.name
-    near, cheap = nearness(delivery, proposal.target if target else None)
-    return 1, -near, -cheap, delivery.node.name
+    return 1, *(-amount for amount in nearness(delivery, target)), delivery.node.name
 
 
 COLUMNS = ("", "cache", "GiB", "held", "Gbit/s: all, a pod, a reader", "a pass: first, then (min)", "warm-up (min)")

@@ -1,5 +1,6 @@
 """Datasets and their caches as resources."""
 
+import graphlib
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -229,7 +230,7 @@ class Datasets(pulumi.ComponentResource):
         )
         behind = [dataset, runtime]
         operations: dict[str, pulumi.Resource] = {}
-        for manifest in manifests[2:]:
+        for manifest in _in_turn(manifests[2:]):
             after = operations.get(manifest["spec"].get("runAfter", {}).get("name", ""))
             needs = [*behind, *([after] if after is not None else [])]
             options = self._options(*needs, replace_with=behind, **_REPLACED)
@@ -365,6 +366,16 @@ class Datasets(pulumi.ComponentResource):
 
 _REPLACED: Mapping[str, Any] = {"replace_on_changes": ["spec"], "delete_before_replace": True}
 """Of objects that Fluid reads once."""
+
+
+def _in_turn(operations: Sequence[Manifest]) -> list[Manifest]:
+    """Operations, each behind the one that it waits for."""
+    named = {manifest["metadata"]["name"]: manifest for manifest in operations}
+    waits = {
+        name: [first for first in [manifest["spec"].get("runAfter", {}).get("name")] if first in named]
+        for name, manifest in named.items()
+    }
+    return [named[name] for name in graphlib.TopologicalSorter(waits).static_order()]
 
 
 def _server(mount: Mount, path: str) -> pulumi.Output[str]:

@@ -104,7 +104,7 @@ def stale_seconds(args: DatasetArgs, layers: int = 1) -> int:
     if args.consistency == "static":
         return LONG_SECONDS
     if args.consistency == "periodic":
-        return REFRESH_SECONDS
+        return REFRESH_SECONDS // layers
     return args.stale_seconds // layers if args.consistency == "event-driven" else 0
 
 
@@ -120,7 +120,7 @@ def _jindo(args: DatasetArgs) -> Options:
         **{f"{name}_timeout": str(seconds) for name in ("attr", "entry", "negative")},
         "no_symlink": None,
     }
-    if args.consistency == "event-driven":
+    if args.consistency != "static":
         # The client keeps metadata of its own, 60 seconds unless told otherwise.
         arguments |= {f"jindo_{name}_timeout": str(seconds) for name in ("attr", "entry")}
     if args.pattern == "random":

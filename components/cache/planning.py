@@ -456,7 +456,7 @@ def candidates(args: DatasetArgs, around: DatasetSurroundings, taken: Taken | No
         cores = min(node.vcpu for node in plan.allocatable) - vcpu - max(load.vcpu for load in loads)
         if free < 0 or cores < 0:
             continue
-        nodes = max(0, _nodes_in(args, plan, zones) - others.alone_in(name, args.zone))
+        nodes = max(0, nodes_in(args.zone, plan, zones) - others.alone_in(name, args.zone))
         for node in worker_nodes(name, pool, plan, around.region, nodes):
             medium = node.medium
             if args.runtime.tier.medium not in (None, medium):
@@ -470,9 +470,9 @@ def candidates(args: DatasetArgs, around: DatasetSurroundings, taken: Taken | No
     return found
 
 
-def _nodes_in(args: DatasetArgs, plan: NodePoolPlan, zones: Sequence[str]) -> int:
+def nodes_in(zone: str | None, plan: NodePoolPlan, zones: Sequence[str]) -> int:
     """Nodes of a pool that workers may have: in one zone its even part, as ACK balances them."""
-    return plan.maximum if args.zone is None else plan.maximum // len(zones)
+    return plan.maximum // len(zones) if zone else plan.maximum
 
 
 def worker_nodes(name: str, pool: NodePoolArgs, plan: NodePoolPlan, region: str, nodes: int) -> list[WorkerNode]:

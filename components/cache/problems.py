@@ -8,7 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..identity import LONGEST_POLICY, ROLE_NAME, document
 from ..inputs import Problem, one_of
 from ..platform.values import SECRET_KEY, secret_problems
-from .args import DATASET_NAME, CachingArgs, DatasetArgs, DatasetMountArgs, LoadArgs, RuntimeKind
+from .args import (
+    DATASET_NAME,
+    CachingArgs,
+    DatasetArgs,
+    DatasetMountArgs,
+    LoadArgs,
+    RuntimeKind,
+)
 from .options import CONSISTENCY
 from .planning import (
     DatasetPlan,
@@ -18,6 +25,8 @@ from .planning import (
     kind_of,
     load_minutes,
     load_schedule,
+    nodes_in,
+    overhead,
     plan_datasets,
     readers_of,
 )
@@ -41,14 +50,17 @@ OF_KEYS = {"of", "directory", "description", "namespaces", "tenant", "readers"}
 """What a dataset that is a part of another says; the rest is that one's."""
 
 
-LONGEST_LABEL = 63
-"""Characters of a label's name; Fluid names the nodes of a cache by one, and otherwise by its UID, which nobody knows
+LONGEST_LABEL = 62
+"""Characters of the label by which Fluid names the nodes of a cache; of more it makes one of a UID, which nobody knows
 before (v1.0.8, pkg/utils/label.go)."""
 
-LONGEST_OPERATION = 46
-LONGEST_REPEATED = 41
-"""Characters of `<dataset>-<operation>`: of it come a Helm release of 53 with `-loader`, and a CronJob of 52 with
-`-loader-job` (fluid v1.0.8, charts/fluid-dataloader)."""
+LONGEST: Mapping[str, tuple[int, int]] = {"loads": (46, 41), "processes": (43, 43), "migrations": (45, 36)}
+"""Characters of `<dataset>-<operation>` at most, once and by a schedule: of it come a Helm release of 53 characters
+with `-loader`, `-processor` and `-migrate`, and a CronJob of 52 with `-loader-job` and `-migrate-migrate` (fluid
+v1.0.8, charts/fluid-dataloader, -dataprocess, -datamigrate)."""
+
+LONGEST_EVENT = 8
+"""Characters that a job may add to `<dataset>-event-`, at least."""
 
 
 def datasets_problems(
@@ -77,8 +89,8 @@ def _own(
 ) -> Iterator[Problem]:
     if not re.fullmatch(DATASET_NAME, name):
         yield Problem("", name, "not a name: 1 to 40 lowercase letters, digits and hyphens, a letter first")
-    if len(f"s-{caching.namespace}-{name}") > LONGEST_LABEL:
-        message = f"makes, with caching.namespace, a label of nodes longer than {LONGEST_LABEL} characters"
+    if len(f"fluid.io/s-{caching.namespace}-{name}") > LONGEST_LABEL:
+        message = f"makes, with caching.namespace, a label of nodes of more than {LONGEST_LABEL} characters"
         yield Problem("", name, message)
     for index, space in enumerate(args.namespaces):
         if space in args.namespaces[:index]:
@@ -89,7 +101,9 @@ def _own(
         yield Problem("tenant", args.tenant, one_of(args.tenant, around.tenants, "a tenant"))
     if args.of is not None:
         yield from _part_problems(name, args, datasets)
-        yield from _reader_problems(args, around)
+        whole = datasets.get(args.of, args)
+        where = {"zone": whole.zone, "cross_zone": whole.cross_zone}
+        yield from _reader_problems(args.model_copy(update=where), around)
         return
     kind = kind_of(args, around.flavor)
     if not args.mounts:
@@ -301,6 +315,19 @@ def _runtime_problems(args: DatasetArgs, kind: RuntimeKind, around: DatasetSurro
         yield Problem("crossZone", False, "needs zone: the one that workers and readers are in")
 
 
+def _lack(args: DatasetArgs, around: DatasetSurroundings) -> str:
+    """What keeps the workers of a dataset from all nodes of its pools."""
+    memory, vcpu = overhead(args)
+    parts = {"worker": args.runtime.worker, "master": args.runtime.master}
+    for field, amount in (("memory_gib", f"{memory:g} GiB of memory"), ("vcpu", f"{vcpu:g} vCPUs")):
+        small = {name: part.model_copy(update={field: 0.0}) for name, part in parts.items()}
+        if candidates(args.model_copy(update={"runtime": args.runtime.model_copy(update=small)}), around):
+            return f"node with {amount} to spare, for a worker and the master"
+    return {"local-disk": "local disks", "cloud-disk": "data disks"}.get(
+        args.runtime.tier.medium or "", "node with so much to spare as worker and master ask for"
+    )
+
+
 def _node_problems(args: DatasetArgs, around: DatasetSurroundings) -> Iterator[Problem]:
     """What is wrong with the nodes of the workers."""
     runtime, tier = args.runtime, args.runtime.tier
@@ -318,8 +345,7 @@ def _node_problems(args: DatasetArgs, around: DatasetSurroundings) -> Iterator[P
         return
     nodes = candidates(args, around)
     if not nodes:
-        what = {"local-disk": "local disks", "cloud-disk": "data disks", "memory": "memory to spare"}
-        message = f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no {what[tier.medium or 'memory']}"
+        message = f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} no {_lack(args, around)}"
         yield Problem("runtime.tier.medium" if tier.medium else "pool", tier.medium or args.pool, message)
         return
     most = max(node.workers for node in nodes)
@@ -367,14 +393,17 @@ def _reader_problems(args: DatasetArgs, around: DatasetSurroundings) -> Iterator
 def _operation_problems(name: str, args: DatasetArgs, kind: RuntimeKind) -> Iterator[Problem]:
     """What is wrong with loads, processes and migrations. name: of the dataset."""
     repeated = {*_repeated(args), *(["refresh"] if args.refresh is not None else [])}
+    refresh = ["refresh"] if args.refresh is not None else []
     for group, operations in (
-        *(("loads", [*args.loads]), ("processes", [*args.processes]), ("migrations", [*args.migrations])),
-        ("refresh", ["refresh"] if args.refresh is not None else []),
+        *(("loads", [*args.loads, *refresh]), ("processes", [*args.processes])),
+        ("migrations", [*args.migrations]),
     ):
         for operation in operations:
-            most, full = LONGEST_REPEATED if operation in repeated else LONGEST_OPERATION, f"{name}-{operation}"
+            most, full = LONGEST[group][operation in repeated], f"{name}-{operation}"
+            if operation in args.loads and args.loads[operation].on_event:
+                most, full = most - LONGEST_EVENT, f"{name}-event-"
             if len(full) > most:
-                path = group if group == "refresh" else f"{group}.{operation}"
+                path = operation if operation in refresh else f"{group}.{operation}"
                 yield Problem(path, full, f"is a name of more than {most} characters; shorten one of both")
     if args.loads and kind == "thin":
         yield Problem("loads", sorted(args.loads), "have nothing to load into: thin has no cache")
@@ -487,6 +516,39 @@ def _scaling_problems(args: DatasetArgs, kind: RuntimeKind, around: DatasetSurro
             yield Problem(f"scaling.{key}", most, f"more than the {_counted(nodes, 'node')} that there are")
 
 
+def _window_problems(
+    plan: DatasetPlan, plans: Mapping[str, DatasetPlan], around: DatasetSurroundings
+) -> Iterator[Problem]:
+    """Windows that want nodes which another cache has alone, or has where this one wants to be alone."""
+    if not plan.pool:
+        return
+    _, pool, zones = around.pools[plan.pool]
+    others = [other for other in plans.values() if other.workers and other.pool == plan.pool and other is not plan]
+    # In the zone only those that must be in it; in the pool all of them.
+    for zone in dict.fromkeys((plan.zone, "")):
+        alone, shared = [], []
+        for other in others:
+            if zone in ("", other.zone):
+                (shared if other.args.runtime.share_nodes else alone).append(other)
+        if not plan.args.runtime.share_nodes:
+            alone += sorted(shared, key=_most_workers)[-1:]
+        left = max(0, nodes_in(zone, pool, zones) - sum(map(_most_workers, alone)))
+        names = ", ".join(sorted(other.name for other in alone))
+        found = [
+            Problem(f"scaling.{key}", workers, f"more than the {_counted(left, 'node')} left by {names}")
+            for key, workers in _scaled(plan.args)
+            if alone and workers > left
+        ]
+        if found:
+            yield from found
+            return
+
+
+def _most_workers(plan: DatasetPlan) -> int:
+    """Workers of a dataset at any time."""
+    return max([plan.workers, *(workers for _, workers in _scaled(plan.args))])
+
+
 def _scaled(args: DatasetArgs) -> list[tuple[str, int]]:
     """The numbers of workers that are not always, by their keys."""
     scaling = args.scaling
@@ -553,8 +615,7 @@ def _quotas(plans: Mapping[str, DatasetPlan], around: DatasetSurroundings) -> It
     used: dict[str, dict[str, float]] = {}
     for name, plan in plans.items():
         if plan.args.tenant is not None and plan.tier is not None:
-            most = max([plan.workers, *(window.workers for window in plan.args.scaling.windows.values())])
-            used.setdefault(plan.args.tenant, {})[name] = most * plan.tier.quota_gib
+            used.setdefault(plan.args.tenant, {})[name] = _most_workers(plan) * plan.tier.quota_gib
     for tenant, amounts in used.items():
         if sum(amounts.values()) > around.tenants[tenant]:
             terms = " + ".join(f"{name} {amount:,.0f}" for name, amount in amounts.items())
@@ -574,6 +635,7 @@ def _plan_problems(
         if not plan.source and plan.kind != "jindo" and workers < plan.workers:
             message = f"fewer than the {plan.workers} that there always are; KEDA adds to them alone"
             yield Problem(f"scaling.{key}", workers, message)
+    yield from _window_problems(plan, plans, around)
     if plan.statements:
         # A key's statement, which is not known yet, has at most 140 characters.
         length = len(document(plan.statements)) + 140

@@ -87,6 +87,14 @@ def read(path: str) -> str:
         return file.read().strip()
 
 
+def reason(error: urllib.error.HTTPError) -> str:
+    """What an answer says of a refusal; it holds no token."""
+    try:
+        return error.read().decode(errors="replace")
+    except Exception:  # Half an answer is none.
+        return ""
+
+
 def refresh(
     configuration: Mapping[str, Any],
     server: str,
@@ -102,8 +110,7 @@ def refresh(
             write(secret, data, configuration["namespace"], server, read(f"{account}/token"), context)
             print(f"{secret}: renewed", flush=True)
         except urllib.error.HTTPError as error:
-            # The answer to a refusal says why; it holds no token.
-            print(f"{secret}: {error} {error.read().decode(errors='replace')}".rstrip(), file=sys.stderr, flush=True)
+            print(f"{secret}: {error} {reason(error)}".rstrip(), file=sys.stderr, flush=True)
             failed += 1
         except Exception as error:  # One role must not keep the others from being renewed.
             # Texts of errors may hold what was sent.

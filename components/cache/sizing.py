@@ -304,14 +304,13 @@ def propose(
             found.append(delivered(counts[first]))
         else:
             # The fewest that come as near as all of them.
-            most, _ = nearness(delivered(counts[-1]), target)
-            near = bisect.bisect_left(
-                counts, True, key=lambda count: nearness(delivered(count), target)[0] >= most - abs(most) * 1e-9
-            )
+            held, most, _ = nearness(delivered(counts[-1]), target)
+            wish = (held, most - abs(most) * 1e-9)
+            near = bisect.bisect_left(counts, True, key=lambda count: nearness(delivered(count), target)[:2] >= wish)
             nearest.append(delivered(counts[near]))
     if found:
         return Proposal(min(found, key=_cheapest), wanted, True, len(offers))
-    best = max(nearest, key=lambda delivery: nearness(delivery, target))
+    best = min(nearest, key=lambda d: (*(-amount for amount in nearness(d, target)), d.node.name))
     return Proposal(best, wanted, False, len(offers))
 
 
@@ -332,11 +331,12 @@ def _cheapest(delivery: Delivery) -> tuple[bool, float, int, str]:
     return delivery.month is None, round(delivery.month or 0, 2), delivery.workers, delivery.node.name
 
 
-def nearness(delivery: Delivery, target: Target | None) -> tuple[float, float]:
+def nearness(delivery: Delivery, target: Target | None) -> tuple[float, float, float]:
     """How near a cache comes to a target, or without one to holding all data; more is nearer."""
     if target is None:
-        return delivery.capacity_gib, delivery.cache_gbps
-    return (-delivery.cold_epoch_minutes if target.cold else -delivery.epoch_minutes), -(delivery.month or math.inf)
+        return delivery.capacity_gib, delivery.cache_gbps, 0
+    minutes = delivery.cold_epoch_minutes if target.cold else delivery.epoch_minutes
+    return float(delivery.hits > 0), -minutes, -(delivery.month or math.inf)
 
 
 @dataclass(frozen=True)
