@@ -1462,6 +1462,53 @@ def test_what_would_go_wrong_later_is_told_at_once(
     assert problems(datasets, surroundings, caching)
 
 
+ALONE = {"shareNodes": False}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        pytest.param(
+            dataset(runtime={"workers": 2, **ALONE}, scaling=_window(3)),
+            dataset(runtime={"workers": 2}),
+            "more than the 2 nodes left by other",
+            id="alone beside workers of any zone",
+        ),
+        pytest.param(
+            dataset(zone=HERE, runtime={"workers": 1, **ALONE}, scaling=_window(2)),
+            dataset(zone=HERE, runtime={"workers": 1}),
+            "more than the 1 node left by other",
+            id="alone in a zone",
+        ),
+        pytest.param(
+            dataset(zone=HERE, runtime={"workers": 1, **ALONE}, scaling=_window(2)),
+            dataset(runtime={"workers": 3}),
+            "more than the 1 node left by other",
+            id="the others have too few elsewhere",
+        ),
+        pytest.param(
+            dataset(zone=HERE, runtime={"workers": 1, **ALONE}, scaling=_window(2)),
+            dataset(runtime={"workers": 2}),
+            None,
+            id="the others have enough elsewhere",
+        ),
+        pytest.param(
+            dataset(runtime={"workers": 1}, scaling=_window(3)),
+            dataset(runtime={"workers": 2, **ALONE}),
+            "more than the 2 nodes left by other",
+            id="beside one that is alone",
+        ),
+        pytest.param(
+            dataset(runtime={"workers": 1}, scaling=_window(4)), dataset(runtime={"workers": 2}), None, id="both share"
+        ),
+    ],
+)
+def test_windows_leave_others_their_nodes(one: DatasetArgs, other: DatasetArgs, told: str | None) -> None:
+    (workers,) = (window.workers for window in one.scaling.windows.values())
+    expected = [] if told is None else [f"one.scaling.windows.night.workers = {workers}: {told}"]
+    assert problems({"one": one, "other": other}, FREE) == expected
+
+
 @pytest.mark.parametrize(
     ("args", "surroundings", "told", "missing"),
     [
