@@ -8,14 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ..identity import LONGEST_POLICY, ROLE_NAME, document
 from ..inputs import Problem, one_of
 from ..platform.values import SECRET_KEY, secret_problems
-from .args import (
-    DATASET_NAME,
-    CachingArgs,
-    DatasetArgs,
-    DatasetMountArgs,
-    LoadArgs,
-    RuntimeKind,
-)
+from .args import DATASET_NAME, CachingArgs, DatasetArgs, DatasetMountArgs, LoadArgs, RuntimeKind
 from .options import CONSISTENCY
 from .planning import (
     DatasetPlan,
@@ -392,12 +385,10 @@ def _reader_problems(args: DatasetArgs, around: DatasetSurroundings) -> Iterator
 
 def _operation_problems(name: str, args: DatasetArgs, kind: RuntimeKind) -> Iterator[Problem]:
     """What is wrong with loads, processes and migrations. name: of the dataset."""
-    repeated = {*_repeated(args), *(["refresh"] if args.refresh is not None else [])}
     refresh = ["refresh"] if args.refresh is not None else []
-    for group, operations in (
-        *(("loads", [*args.loads, *refresh]), ("processes", [*args.processes])),
-        ("migrations", [*args.migrations]),
-    ):
+    repeated = {*_repeated(args), *refresh}
+    groups = {"loads": [*args.loads, *refresh], "processes": args.processes, "migrations": args.migrations}
+    for group, operations in groups.items():
         for operation in operations:
             most, full = LONGEST[group][operation in repeated], f"{name}-{operation}"
             if operation in args.loads and args.loads[operation].on_event:
