@@ -97,7 +97,8 @@ def test_production_shows_what_caches_data(capsys: Output) -> None:
     header, *lines = _section(capsys.readouterr().out, "Datasets: what caches them, and what that delivers")
     assert header.split() == [
         *("dataset", "from", "GiB", "cache", "held", "Gbit/s:", "all,", "a", "reader", "target"),
-        *("a", "pass:", "first,", "then", "(min)", "warm-up", "(min)", "limited", "by", "a", "month"),
+        *("a", "pass:", "first,", "then", "(min)", "warm-up", "(min)", "limited", "by"),
+        *("its", "part", "of", "the", "nodes"),
     ]
     rows = {line.split()[0]: " ".join(line.split()) for line in lines if re.search(r"^\S+ \(", line)}
     assert list(rows) == ["images", "model-cache", "tokens", "tokens-english", "workspace"]
