@@ -1,9 +1,8 @@
-"""Jobs that run kubectl in the cluster, and who they are."""
+"""Jobs that run kubectl in the cluster."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
-import pulumi
 import pulumi_kubernetes as kubernetes
 
 from .pod_security import CONFINED, NOBODY
@@ -39,29 +38,3 @@ def kubectl_job(image: str, service_account: str, arguments: Sequence[str]) -> k
             }
         },
     }
-
-
-def kubectl_identity(
-    resource_name: str,
-    name: str,
-    namespace: str,
-    rule: kubernetes.rbac.v1.PolicyRuleArgsDict,
-    labels: Mapping[str, str],
-    opts: pulumi.ResourceOptions,
-) -> list[pulumi.Resource]:
-    """Register a service account that may do one thing in its namespace: the account, its role and their binding.
-
-    resource_name: of all three; name: in the cluster.
-    """
-    metadata: kubernetes.meta.v1.ObjectMetaArgsDict = {"name": name, "namespace": namespace, "labels": dict(labels)}
-    return [
-        kubernetes.core.v1.ServiceAccount(resource_name, metadata=metadata, opts=opts),
-        kubernetes.rbac.v1.Role(resource_name, metadata=metadata, rules=[rule], opts=opts),
-        kubernetes.rbac.v1.RoleBinding(
-            resource_name,
-            metadata=metadata,
-            role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
-            subjects=[{"kind": "ServiceAccount", "name": name, "namespace": namespace}],
-            opts=opts,
-        ),
-    ]

@@ -16,7 +16,7 @@ from ..file_systems import Mount
 from ..identity import document, key_statement
 from ..inputs import Problem, require_valid
 from ..pod_identity import pod_role
-from ..pod_security import CONFINED, NOBODY
+from ..pod_security import CONFINED, NOBODY, service_account
 from ..tenancy.planning import NAME_LABEL
 from ..volumes import exported_path
 from .args import CachingArgs, DatasetArgs
@@ -235,8 +235,7 @@ class Datasets(pulumi.ComponentResource):
             needs = [*behind, *([after] if after is not None else [])]
             options = self._options(*needs, replace_with=behind, **_REPLACED)
             operations[manifest["metadata"]["name"]] = self._object(manifest, options)
-        most = max([plan.workers, *(window.workers for window in plan.args.scaling.windows.values())])
-        if most > 1 or plan.args.scaling.metric is not None:
+        if plan.most_workers > 1 or plan.args.scaling.metric is not None:
             kubernetes.policy.v1.PodDisruptionBudget(
                 f"{self._name}-{plan.name}-workers",
                 metadata={"name": f"{plan.name}-workers", "namespace": plan.namespace, "labels": MANAGED},
@@ -318,27 +317,18 @@ class Datasets(pulumi.ComponentResource):
         change these alone; what may make some cannot be told by their names."""
         space = self._caching.namespace
         metadata: Any = {"name": REFRESHER, "namespace": space, "labels": REFRESHER_LABELS}
-        account = kubernetes.core.v1.ServiceAccount(
-            f"{self._name}-refresher", metadata=metadata, opts=self._options(namespace)
-        )
-        names = [self.plans[name].secret for name in roles]
-        role = kubernetes.rbac.v1.Role(
+        arns = {self.plans[name].secret: role.arn for name, role in roles.items()}
+        binding = service_account(
             f"{self._name}-refresher",
-            metadata=metadata,
-            rules=[
-                {"api_groups": [""], "resources": ["secrets"], "resource_names": names, "verbs": ["patch"]},
+            REFRESHER,
+            space,
+            [
+                {"api_groups": [""], "resources": ["secrets"], "resource_names": list(arns), "verbs": ["patch"]},
                 {"api_groups": [""], "resources": ["secrets"], "verbs": ["create"]},
             ],
-            opts=self._options(namespace),
+            REFRESHER_LABELS,
+            self._options(namespace),
         )
-        binding = kubernetes.rbac.v1.RoleBinding(
-            f"{self._name}-refresher",
-            metadata=metadata,
-            role_ref={"api_group": "rbac.authorization.k8s.io", "kind": "Role", "name": REFRESHER},
-            subjects=[{"kind": "ServiceAccount", "name": REFRESHER, "namespace": space}],
-            opts=self._options(role, account),
-        )
-        arns = {self.plans[name].secret: role.arn for name, role in roles.items()}
         configuration = pulumi.Output.all(roles=arns, provider=cloud.rrsa_provider_arn).apply(
             lambda known: json.dumps(
                 {

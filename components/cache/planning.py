@@ -151,6 +151,11 @@ class DatasetPlan:
         return CONSISTENCY[self.args.consistency].writes
 
     @property
+    def most_workers(self) -> int:
+        """Workers at any time."""
+        return max([self.workers, *(workers for _, workers in scaled_workers(self.args))])
+
+    @property
     def delivery(self) -> Delivery | None:
         """What it delivers with what the source guarantees."""
         return self.proposal.delivery if self.proposal else None
@@ -164,6 +169,15 @@ class DatasetPlan:
     def secret(self) -> str:
         """Name of the Secret with its tokens."""
         return f"{self.name}-token"
+
+
+def scaled_workers(args: DatasetArgs) -> list[tuple[str, int]]:
+    """The numbers of workers that are not always, by their keys under `scaling`."""
+    scaling = args.scaling
+    return [
+        *((f"windows.{name}.workers", window.workers) for name, window in scaling.windows.items()),
+        *([("metric.maximum", scaling.metric.maximum)] if scaling.metric is not None else []),
+    ]
 
 
 def kind_of(args: DatasetArgs, flavor: Flavor) -> RuntimeKind:

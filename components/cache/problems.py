@@ -22,6 +22,7 @@ from .planning import (
     overhead,
     plan_datasets,
     readers_of,
+    scaled_workers,
 )
 from .schedules import MINUTES_A_DAY, earlier, schedule_problem
 
@@ -502,7 +503,7 @@ def _scaling_problems(args: DatasetArgs, kind: RuntimeKind, around: DatasetSurro
         if window.start == window.end:
             yield Problem(f"scaling.windows.{name}.end", window.end, "is the start, so the hours are none")
     nodes = max((node.workers for node in candidates(args, around)), default=None)
-    for key, most in _scaled(args):
+    for key, most in scaled_workers(args):
         if nodes is not None and most > nodes:
             yield Problem(f"scaling.{key}", most, f"more than the {_counted(nodes, 'node')} that there are")
 
@@ -522,31 +523,17 @@ def _window_problems(
             if zone in ("", other.zone):
                 (shared if other.args.runtime.share_nodes else alone).append(other)
         if not plan.args.runtime.share_nodes:
-            alone += sorted(shared, key=_most_workers)[-1:]
-        left = max(0, nodes_in(zone, pool, zones) - sum(map(_most_workers, alone)))
+            alone += sorted(shared, key=lambda other: other.most_workers)[-1:]
+        left = max(0, nodes_in(zone, pool, zones) - sum(other.most_workers for other in alone))
         names = ", ".join(sorted(other.name for other in alone))
         found = [
             Problem(f"scaling.{key}", workers, f"more than the {_counted(left, 'node')} left by {names}")
-            for key, workers in _scaled(plan.args)
+            for key, workers in scaled_workers(plan.args)
             if alone and workers > left
         ]
         if found:
             yield from found
             return
-
-
-def _most_workers(plan: DatasetPlan) -> int:
-    """Workers of a dataset at any time."""
-    return max([plan.workers, *(workers for _, workers in _scaled(plan.args))])
-
-
-def _scaled(args: DatasetArgs) -> list[tuple[str, int]]:
-    """The numbers of workers that are not always, by their keys."""
-    scaling = args.scaling
-    return [
-        *((f"windows.{name}.workers", window.workers) for name, window in scaling.windows.items()),
-        *([("metric.maximum", scaling.metric.maximum)] if scaling.metric is not None else []),
-    ]
 
 
 def _names(datasets: Mapping[str, DatasetArgs], around: DatasetSurroundings) -> Iterator[Problem]:
@@ -606,7 +593,7 @@ def _quotas(plans: Mapping[str, DatasetPlan], around: DatasetSurroundings) -> It
     used: dict[str, dict[str, float]] = {}
     for name, plan in plans.items():
         if plan.args.tenant is not None and plan.tier is not None:
-            used.setdefault(plan.args.tenant, {})[name] = _most_workers(plan) * plan.tier.quota_gib
+            used.setdefault(plan.args.tenant, {})[name] = plan.most_workers * plan.tier.quota_gib
     for tenant, amounts in used.items():
         if sum(amounts.values()) > around.tenants[tenant]:
             terms = " + ".join(f"{name} {amount:,.0f}" for name, amount in amounts.items())
@@ -622,7 +609,7 @@ def _plan_problems(
     plan: DatasetPlan, plans: Mapping[str, DatasetPlan], around: DatasetSurroundings
 ) -> Iterator[Problem]:
     args, proposal = plan.args, plan.proposal
-    for key, workers in _scaled(args):
+    for key, workers in scaled_workers(args):
         if not plan.source and plan.kind != "jindo" and workers < plan.workers:
             message = f"fewer than the {plan.workers} that there always are; KEDA adds to them alone"
             yield Problem(f"scaling.{key}", workers, message)

@@ -38,7 +38,7 @@ METADATA_PATH = "/root/jindofs-meta"
 """Where the master of a JindoRuntime keeps its metadata on a volume. Source: seed 003."""
 
 CLAIM_SIZE = {"pvc.fluid.io/resources.requests.storage": f"{CLAIM_GIB}Gi"}
-STAYS = {KEEP: "false", "cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}
+STAYS = {"podMetadata": {"annotations": {KEEP: "false", "cluster-autoscaler.kubernetes.io/safe-to-evict": "false"}}}
 """Annotations that keep a pod's node from scale-in: a worker that goes takes what it cached along."""
 
 Manifest = Mapping[str, Any]
@@ -142,12 +142,11 @@ def _runtime(plan: DatasetPlan) -> Manifest:
 def _jindo(plan: DatasetPlan) -> dict[str, Any]:
     runtime, options = plan.args.runtime, plan.options
     metadata = runtime.master.metadata
-    stays = {"podMetadata": {"annotations": STAYS}}
     master: dict[str, Any] = {
         "replicas": runtime.master.replicas,
         "resources": _master_resources(runtime.master),
         **_nodes(plan),
-        **stays,
+        **STAYS,
     }
     if metadata is not None:
         master["volumeMounts"] = [{"name": "metadata", "mountPath": METADATA_PATH}]
@@ -160,11 +159,11 @@ def _jindo(plan: DatasetPlan) -> dict[str, Any]:
         **({"secret": plan.secret} if plan.statements else {}),
         "tieredstore": _tiers(plan),
         "master": master,
-        "worker": {"resources": _worker_resources(plan), **_nodes(plan), **stays},
+        "worker": {"resources": _worker_resources(plan), **_nodes(plan), **STAYS},
         "fuse": {
             "resources": _fuse_resources(plan),
             "cleanPolicy": CLEAN_UP[runtime.fuse.clean_up],
-            "args": _arguments(options.arguments),
+            "args": [f"-o{argument}" for argument in _written(options.arguments)],
             **({"properties": dict(options.client)} if options.client else {}),
         },
         **(
@@ -183,8 +182,6 @@ def metadata_claim(plan: DatasetPlan) -> str:
 def _alluxio(plan: DatasetPlan) -> dict[str, Any]:
     runtime, options = plan.args.runtime, plan.options
     network = {"networkMode": NETWORKS[runtime.network]}
-    stays = {"podMetadata": {"annotations": STAYS}}
-    joined = ",".join(name if value is None else f"{name}={value}" for name, value in options.arguments.items())
     return {
         "replicas": plan.workers,
         "tieredstore": _tiers(plan),
@@ -194,13 +191,13 @@ def _alluxio(plan: DatasetPlan) -> dict[str, Any]:
             "resources": _master_resources(runtime.master),
             **_selector(plan),
             **network,
-            **stays,
+            **STAYS,
         },
-        "worker": {"resources": _worker_resources(plan), **_selector(plan), **network, **stays},
+        "worker": {"resources": _worker_resources(plan), **_selector(plan), **network, **STAYS},
         "fuse": {
             "resources": _fuse_resources(plan),
             "cleanPolicy": CLEAN_UP[runtime.fuse.clean_up],
-            "args": ["fuse", f"--fuse-opts={joined}"],
+            "args": ["fuse", f"--fuse-opts={','.join(_written(options.arguments))}"],
             **network,
         },
         **_management(plan),
@@ -217,7 +214,7 @@ def _juicefs(plan: DatasetPlan) -> dict[str, Any]:
             "resources": _worker_resources(plan),
             **_selector(plan),
             **network,
-            "podMetadata": {"annotations": STAYS},
+            **STAYS,
             **({"options": dict(options.worker)} if options.worker else {}),
         },
         "fuse": {
@@ -272,8 +269,8 @@ def _tiers(plan: DatasetPlan) -> dict[str, Any]:
     return {"levels": [level]}
 
 
-def _arguments(arguments: Mapping[str, str | None]) -> list[str]:
-    return [f"-o{name}" if value is None else f"-o{name}={value}" for name, value in arguments.items()]
+def _written(arguments: Mapping[str, str | None]) -> list[str]:
+    return [name if value is None else f"{name}={value}" for name, value in arguments.items()]
 
 
 def _amounts(vcpu: float, memory_gib: float) -> dict[str, str]:
@@ -307,9 +304,8 @@ def _operations(plan: DatasetPlan) -> Iterator[Manifest]:
     def after(name: str | None) -> dict[str, Any]:
         if name is None:
             return {}
-        return {"runAfter": {"kind": kinds[name], "name": f"{plan.name}-{name}", "namespace": plan.namespace}}
+        return {"runAfter": {"kind": kinds[name], **_metadata(plan, f"-{name}")}}
 
-    whole = {"name": plan.name, "namespace": plan.namespace}
     if args.refresh is not None:
         yield _load(plan, "refresh", args.refresh, ["/"], metadata=True)
     for name, load in args.loads.items():
@@ -331,7 +327,7 @@ def _operations(plan: DatasetPlan) -> Iterator[Manifest]:
             "kind": "DataProcess",
             "metadata": _metadata(plan, f"-{name}"),
             "spec": {
-                "dataset": {**whole, "mountPath": process.mount_path},
+                "dataset": {**_metadata(plan), "mountPath": process.mount_path},
                 "processor": {"script": script},
                 **after(process.after),
             },
@@ -343,7 +339,7 @@ def _operations(plan: DatasetPlan) -> Iterator[Manifest]:
                 **({"encryptOptions": _secrets(migration.secrets)} if migration.secrets else {}),
             }
         }
-        here = {"dataset": {**whole, "path": migration.path}}
+        here = {"dataset": {**_metadata(plan), "path": migration.path}}
         yield {
             "apiVersion": API_VERSION,
             "kind": "DataMigrate",
@@ -368,7 +364,7 @@ def _load(plan: DatasetPlan, name: str, schedule: str | None, paths: Sequence[st
         "metadata": _metadata(plan, f"-{name}"),
         "spec": {
             # Fluid does not find a dataset without it.
-            "dataset": {"name": plan.name, "namespace": plan.namespace},
+            "dataset": _metadata(plan),
             "loadMetadata": metadata,
             "target": [{"path": path, "replicas": plan.args.runtime.copies} for path in paths],
             **({"tolerations": list(plan.tolerations)} if plan.tolerations else {}),

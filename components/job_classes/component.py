@@ -8,7 +8,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from ..inputs import require_valid
-from ..kubectl import kubectl_identity, kubectl_job
+from ..kubectl import kubectl_job
+from ..pod_security import service_account
 from .args import JobClassArgs, SchedulingArgs
 from .planning import PRIORITIES, Compute, JobClassPlan, order_problems, plan_job_classes
 
@@ -123,8 +124,8 @@ class JobClasses(pulumi.ComponentResource):
             "resource_names": names,
             "verbs": ["get", "patch"],
         }
-        kubectl_identity(
-            f"{resource_name}-{namespace}-switch", SWITCH, namespace, rule, PULUMI_LABELS, self._options(namespace)
+        service_account(
+            f"{resource_name}-{namespace}-switch", SWITCH, namespace, [rule], PULUMI_LABELS, self._options(namespace)
         )
 
 

@@ -9,7 +9,8 @@ import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 
 from ..inputs import Problem, require_valid
-from ..kubectl import kubectl_identity, kubectl_job
+from ..kubectl import kubectl_job
+from ..pod_security import service_account
 from .planning import SHARED_NAMESPACE, SystemPlan
 
 MANAGED = {"app.kubernetes.io/managed-by": "pulumi"}
@@ -154,8 +155,8 @@ class Platform(pulumi.ComponentResource):
             "resource_names": [patch["deployment"]],
             "verbs": ["get", "patch"],
         }
-        identity = kubectl_identity(
-            f"{self._name}-{name}", name, system.namespace, rule, MANAGED, self._options([release])
+        binding = service_account(
+            f"{self._name}-{name}", name, system.namespace, [rule], MANAGED, self._options([release])
         )
         # Helm undoes the change in each release, so each release has a Job of its own.
         release_of = json.dumps([system.version, system.values], sort_keys=True)
@@ -168,7 +169,7 @@ class Platform(pulumi.ComponentResource):
             spec=kubectl_job(kubectl_image, name, command),
             opts=pulumi.ResourceOptions(
                 parent=self,
-                depends_on=[release, *identity],
+                depends_on=[release, binding],
                 deleted_with=self._deleted_with,
                 # The template of a Job cannot be changed.
                 replace_on_changes=["spec"],
