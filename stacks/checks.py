@@ -33,6 +33,7 @@ from .environment import (
     compute,
     roles,
 )
+from .observability import observability_problems
 from .queues import group_problems, queue_problems
 from .systems import job_kind_problems, mending_problems, systems_of
 from .tenancy import can_be_counted, tenancy_problems
@@ -78,6 +79,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     if environment.flavor == "upstream":
         problems += [*_upstream_problems(environment), *group_problems(environment)]
         problems += [*dataset_problems(environment, stack, {})]
+        problems += [*observability_problems(environment, stack, {})]
         return [*problems, *_tenancy(environment, stack, {})]
     pools: dict[str, NodePoolPlan] = {}
     for name, args in environment.node_pools.items():
@@ -95,6 +97,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     problems += _quota_problems(environment, pools)
     problems += _storage_problems(environment, stack)
     problems += dataset_problems(environment, stack, pools)
+    problems += observability_problems(environment, stack, pools)
     problems += _tenancy(environment, stack, pools)
     return problems
 

@@ -19,6 +19,7 @@ from components.inputs import Args
 from components.job_classes import Compute, JobClassArgs, JobClassPlan, SchedulingArgs, plan_job_classes
 from components.network import NetworkArgs
 from components.node_pools import AutoscalerArgs, NodePoolArgs, NodePoolPlan, Taint, plan_node_pool
+from components.observability import ObservabilityArgs
 from components.platform import Flavor, OperatorsArgs, SystemArgs
 from components.queues import QueuesArgs
 from components.registry import RegistryArgs
@@ -272,6 +273,9 @@ class Environment(Args):
 
     storage_alarms: StorageAlarmArgs = StorageAlarmArgs()
     """Alarms on buckets."""
+
+    observability: ObservabilityArgs = ObservabilityArgs()
+    """Metrics, alarms and dashboards."""
 
     tenants: Mapping[Name, TenantArgs] = {}
     """Tenants by name: the teams that share the cluster."""

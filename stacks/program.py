@@ -16,6 +16,7 @@ from components.file_systems import FileSystem
 from components.job_classes import JobClasses
 from components.network import Network
 from components.node_pools import Autoscaler, NodePool, NodePoolArgs
+from components.observability import Monitoring
 from components.platform import Platform
 from components.queues import Queues
 from components.registry import Registry
@@ -29,6 +30,7 @@ from components.volumes import VolumeArgs, Volumes
 
 from .datasets import FLUID, dataset_surroundings
 from .environment import ACCESS_LOGS, Environment, bucket_owners, compute
+from .observability import PROMETHEUS, monitoring_plan, watched_systems
 from .queues import SYSTEMS, gpu_flavors, queue_plan
 from .systems import systems_of
 from .tenancy import surroundings
@@ -135,7 +137,7 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
     inside = _inside(environment, cluster, provider, [autoscaler, *system_pools])
     platform = Platform(
         "platform",
-        systems_of(environment, stack),
+        watched_systems(environment, stack),
         network_policies=environment.operators.network_policies,
         kubectl_image=environment.scheduling.kubectl_image,
         cluster_id=cluster.cluster_id,
@@ -192,6 +194,7 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
             if inside
             else opts,
         )
+    _monitoring(environment, stack, platform, inside, cluster)
     limits = _throttling(environment, stack, buckets, volumes, datasets, tenants)
     if not environment.notifications.silent:
         StorageAlarms(
@@ -348,6 +351,28 @@ def _queues(
         priority_classes=environment.flavor == "upstream",
         deleted_with=deleted_with,
         opts=opts(*(platform.systems.get(name) for name in SYSTEMS[plan.engine]), *spaces),
+    )
+
+
+def _monitoring(
+    environment: Environment,
+    stack: str,
+    platform: Platform,
+    opts: Callable[..., pulumi.ResourceOptions] | None,
+    cluster: Cluster | None = None,
+) -> None:
+    """Register what watches the cluster, behind the system that does."""
+    plan = monitoring_plan(environment, stack)
+    if plan is None or opts is None:
+        return
+    Monitoring(
+        "monitoring",
+        plan,
+        name=environment.name(stack),
+        namespace=plan.watched.systems[PROMETHEUS],
+        cluster_id=cluster.cluster_id if cluster else None,
+        deleted_with=cluster.resource if cluster else None,
+        opts=opts(platform.systems[PROMETHEUS]),
     )
 
 
@@ -509,7 +534,7 @@ def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
     )
     platform = Platform(
         "platform",
-        systems_of(environment),
+        watched_systems(environment, stack),
         network_policies=environment.operators.network_policies,
         opts=pulumi.ResourceOptions(providers=[provider]),
     )
@@ -524,6 +549,7 @@ def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
         return pulumi.ResourceOptions(providers=[provider], depends_on=first)
 
     _queues(environment, stack, platform, tenants, opts)
+    _monitoring(environment, stack, platform, opts)
     if environment.datasets:
         Datasets(
             "datasets",

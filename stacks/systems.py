@@ -7,6 +7,7 @@ from components import catalog
 from components.inputs import InvalidInput, Problem
 from components.platform import Placement, SystemPlan, plan_systems
 from components.platform.planning import closure
+from components.platform.values import merged
 from components.queues.planning import engine_of
 from components.queues.wiring import queue_values
 
@@ -16,10 +17,13 @@ ARTIFACTS = "artifacts"
 """Role of the bucket in which workflows keep what their steps hand on."""
 
 
-def systems_of(environment: Environment, stack: str | None = None) -> list[SystemPlan]:
+def systems_of(
+    environment: Environment, stack: str | None = None, wiring: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[SystemPlan]:
     """The systems of an environment, each after those that it needs.
 
-    stack: None leaves out the values that need the names of buckets. Raises `InvalidInput`.
+    stack: None leaves out the values that need the names of buckets; wiring: more values that follow from the rest of
+    the environment, by system. Raises `InvalidInput`.
     """
     names = environment.bucket_names(stack) if stack is not None and environment.flavor == "ack" else {}
     engine = engine_of(environment.queues, environment.flavor)
@@ -34,7 +38,7 @@ def systems_of(environment: Environment, stack: str | None = None) -> list[Syste
             placement=_placement(environment),
             region=environment.region,
             charts=environment.flavor == "upstream" or environment.in_cluster,
-            wiring={**queue_values(engine, running, environment.queues), **artifacts},
+            wiring=merged(queue_values(engine, running, environment.queues), artifacts, wiring or {}),
         )
     )
 

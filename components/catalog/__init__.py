@@ -259,6 +259,13 @@ def systems() -> Mapping[str, Mapping[str, Any]]:
 
 
 @functools.cache
+def monitors() -> Mapping[str, Mapping[str, Any]]:
+    """What reads the metrics of systems, as the catalog states it; `components.observability` gives it types."""
+    monitors: Mapping[str, Mapping[str, Any]] = _read("monitors.json")["monitors"]
+    return monitors
+
+
+@functools.cache
 def chart_values() -> Mapping[str, Mapping[str, Any]]:
     """The values of charts that the catalog knows, two levels deep: each key with the kind of its value."""
     return {name: row["keys"] for name, row in _read("chart_values.json")["charts"].items()}

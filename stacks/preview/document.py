@@ -36,9 +36,9 @@ from components.throttling.wire import UNLIMITED
 from ..addresses import AddressNeed, address_needs
 from ..datasets import dataset_notes, dataset_plans, dataset_sharing
 from ..environment import Environment, job_class_plans, pool_plans, roles
+from ..observability import watched_systems
 from ..policy_config import policy_config, usage_by_resource
 from ..queues import queue_plan
-from ..systems import systems_of
 from ..tenancy import network_of, promised, surroundings, tenancy_notes, tenant_plans
 from .findings import Findings
 from .recording import Options, Recorded, Recording
@@ -449,7 +449,7 @@ def build(
 ) -> Document:
     """Put a document together. unknown_outputs: list each resource's unknown outputs, which loads every SDK module."""
     resources = declared(recording)
-    systems = systems_of(environment)
+    systems = watched_systems(environment, recording.stack)
     return Document(
         environment=recording.stack,
         project=recording.project,

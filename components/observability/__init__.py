@@ -1,0 +1,45 @@
+"""What watches the platform and its jobs: metrics, alarms, objectives and dashboards."""
+
+from .alarms import Alarm, alarm_rules, rule_groups
+from .args import (
+    AlarmArgs,
+    MaintenanceArgs,
+    MetricsArgs,
+    ObjectiveArgs,
+    ObservabilityArgs,
+    OwnAlarmArgs,
+    RouteArgs,
+    SmtpArgs,
+    TargetArgs,
+)
+from .component import Monitoring
+from .monitors import Load, Monitor
+from .planning import MonitoringPlan, Watched, monitoring_problems, plan_monitoring
+from .routing import PLATFORM, Audience, told
+from .values import prometheus_values
+
+__all__ = [
+    "PLATFORM",
+    "Alarm",
+    "AlarmArgs",
+    "Audience",
+    "Load",
+    "MaintenanceArgs",
+    "MetricsArgs",
+    "Monitor",
+    "Monitoring",
+    "MonitoringPlan",
+    "ObjectiveArgs",
+    "ObservabilityArgs",
+    "OwnAlarmArgs",
+    "RouteArgs",
+    "SmtpArgs",
+    "TargetArgs",
+    "Watched",
+    "alarm_rules",
+    "monitoring_problems",
+    "plan_monitoring",
+    "prometheus_values",
+    "rule_groups",
+    "told",
+]

@@ -1,0 +1,284 @@
+"""Monitors, rules, routes and dashboards as resources."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_alicloud as alicloud
+import pulumi_kubernetes as kubernetes
+
+from ..inputs import Problem, require_valid
+from .alarms import Alarm
+from .args import TargetArgs
+from .dashboards import grafana
+from .monitors import Monitor
+from .planning import MonitoringPlan
+from .promql import written_out
+from .routing import Delivery, deliveries, silenced
+
+MANAGED = {"app.kubernetes.io/managed-by": "pulumi"}
+API = "monitoring.coreos.com/v1"
+
+DISCOVERED = {"arms.prometheus.io/discovery": "true"}
+"""Annotation of monitors that managed Prometheus finds. Source: terraform-provider-alicloud @81c43b6,
+website/docs/r/arms_env_pod_monitor."""
+
+PLATFORM_ALARM = "_aliyun_arms_alert_name"
+"""Key by which a dispatch rule knows alarms by name. Source: terraform-provider-alicloud @81c43b6,
+website/docs/r/arms_dispatch_rule."""
+
+
+class Monitoring(pulumi.ComponentResource):
+    """What watches a cluster: monitors, recording rules, alarms with their routes, and dashboards.
+
+    Upstream all of it lies in the cluster, for kube-prometheus-stack; the configuration of its Alertmanager is
+    `alertmanager_config`, a value of the chart. On ACK monitors lie in the cluster, and alarms are those of managed
+    Prometheus: there is no resource for recording rules, silence and inhibition, so that queries say all of it. Needs a
+    Kubernetes provider of the cluster in `opts`, and the system `prometheus` before it: give it to `depends_on`.
+
+    Example:
+
+        plan = plan_monitoring(ObservabilityArgs(), Watched("upstream", {"kuberay": "kuberay", "prometheus": "monitoring"}))
+        Monitoring("monitoring", plan, name="acme-dev", namespace="monitoring")
+    """
+
+    plan: MonitoringPlan
+    """The decisions behind the resources."""
+
+    def __init__(
+        self,
+        resource_name: str,
+        plan: MonitoringPlan,
+        *,
+        name: str,
+        namespace: str,
+        cluster_id: pulumi.Input[str] | None = None,
+        in_cluster: bool = True,
+        deleted_with: pulumi.Resource | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Register what a plan says.
+
+        name: first part of the alarms' names in the cloud; namespace: of the system `prometheus`; cluster_id: the ACK
+        cluster, required there; in_cluster: False leaves out what lies in the cluster; deleted_with: the cluster's
+        resource, whose end makes the removal of what lies in it needless. Raises `InvalidInput` before anything is
+        registered.
+        """
+        self.plan = plan
+        ack = plan.watched.flavor == "ack"
+        if ack and cluster_id is None:
+            require_valid([Problem("cluster_id", None, "missing; managed Prometheus watches a cluster by its id")])
+        super().__init__("ack-ai-blueprint:observability:Monitoring", resource_name, None, opts)
+        self._name, self._prefix, self._namespace = resource_name, name, namespace
+        self._deleted_with = deleted_with
+        if in_cluster:
+            for monitor in plan.monitors.values():
+                if monitor.kind in ("PodMonitor", "ServiceMonitor"):
+                    self._monitor(monitor, DISCOVERED if ack else {})
+            for dashboard in plan.dashboards:
+                self._dashboard(dashboard.id, dashboard.file.folder, grafana(dashboard, plan.unrecorded))
+        if ack and cluster_id is not None:
+            self._managed_alarms(cluster_id)
+        elif in_cluster:
+            self._rules()
+        self.register_outputs({"monitors": sorted(plan.monitors), "alarms": [a.name for a in plan.rules.alarms]})
+
+    def _options(self) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions(parent=self, deleted_with=self._deleted_with)
+
+    def _metadata(self, name: str, annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
+        metadata: dict[str, Any] = {"name": name, "namespace": self._namespace, "labels": MANAGED}
+        return {**metadata, "annotations": dict(annotations)} if annotations else metadata
+
+    def _monitor(self, monitor: Monitor, annotations: Mapping[str, str]) -> None:
+        kubernetes.apiextensions.CustomResource(
+            f"{self._name}-{monitor.name}",
+            api_version=API,
+            kind=monitor.kind,
+            metadata=self._metadata(monitor.name, annotations),
+            spec=monitor_spec(monitor, self.plan),
+            opts=self._options(),
+        )
+
+    def _rules(self) -> None:
+        rules = self.plan.rules
+        for group in dict.fromkeys(rule.group for rule in (*rules.recordings, *rules.alarms)):
+            kubernetes.apiextensions.CustomResource(
+                f"{self._name}-{group}-rules",
+                api_version=API,
+                kind="PrometheusRule",
+                metadata=self._metadata(group),
+                spec={"groups": [rule_group(self.plan, group)]},
+                opts=self._options(),
+            )
+
+    def _dashboard(self, name: str, folder: str, text: str) -> None:
+        metadata = self._metadata(f"dashboard-{name}", {"grafana_folder": folder})
+        kubernetes.core.v1.ConfigMap(
+            f"{self._name}-dashboard-{name}",
+            # What Grafana's sidecar looks for: default of grafana-community/helm-charts, charts/grafana, values.yaml.
+            metadata={**metadata, "labels": {**MANAGED, "grafana_dashboard": "1"}},
+            data={f"{name}.json": text},
+            opts=self._options(),
+        )
+
+    def _managed_alarms(self, cluster_id: pulumi.Input[str]) -> None:
+        """Alarms of managed Prometheus, each for those whom it reaches."""
+        sent = deliveries(self.plan.rules.alarms, self.plan.routes)
+        reached = {name for delivery in sent for name in delivery.targets}
+        groups = {name: self._contacts(name, self.plan.watched.audience.targets[name]) for name in sorted(reached)}
+        rules: dict[tuple[str, ...], alicloud.arms.DispatchRule] = {}
+        for delivery in sent:
+            rule = rules.get(delivery.targets) if delivery.targets else None
+            if rule is None and delivery.targets:
+                rule = rules[delivery.targets] = self._dispatch(delivery.targets, groups)
+            self._managed_alarm(cluster_id, delivery, rule)
+
+    def _contacts(self, target: str, args: TargetArgs) -> list[dict[str, Any]]:
+        """Who is told of alarms, as a dispatch rule names them."""
+        ways = [
+            *({"email": address} for address in args.mail),
+            *({"phone_num": number} for number in args.phone),
+            *({"ding_robot_webhook_url": address} for address in args.dingtalk),
+        ]
+        objects: list[dict[str, Any]] = []
+        for way in ways:
+            key = hashlib.sha256(next(iter(way.values())).encode()).hexdigest()[:8]
+            name = f"{self._prefix}-{target}-{key}"
+            contact = alicloud.arms.AlertContact(
+                f"{self._name}-{target}-{key}",
+                alert_contact_name=name,
+                **way,
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            objects.append({"notify_object_id": contact.id, "notify_type": "ARMS_CONTACT", "name": name})
+        return objects
+
+    def _dispatch(
+        self, targets: Sequence[str], objects: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> alicloud.arms.DispatchRule:
+        found = [self.plan.watched.audience.targets[target] for target in targets]
+        channels = {
+            "email": any(target.mail for target in found),
+            "sms": any(target.phone for target in found),
+            "dingTalk": any(target.dingtalk for target in found),
+        }
+        joined = "-and-".join(targets)
+        return alicloud.arms.DispatchRule(
+            f"{self._name}-to-{joined}",
+            dispatch_rule_name=f"{self._prefix}-{joined}",
+            dispatch_type="CREATE_ALERT",
+            is_recover=True,
+            # Units are those of the vendor's examples: UNCONFIRMED.
+            group_rules=[
+                {"group_wait_time": 5, "group_interval": 15, "repeat_interval": 600, "grouping_fields": ["alertname"]}
+            ],
+            # Alarms name their rule. What is here must match no others of the account.
+            label_match_expression_grids=[
+                {
+                    "label_match_expression_groups": [
+                        {
+                            "label_match_expressions": [
+                                {"key": PLATFORM_ALARM, "operator": "re", "value": f"{self._prefix}-{joined}-[A-Z].*"}
+                            ]
+                        }
+                    ]
+                }
+            ],
+            notify_rules=[
+                {
+                    "notify_objects": [dict(entry) for target in targets for entry in objects[target]],
+                    "notify_channels": [channel for channel, used in channels.items() if used],
+                    "notify_start_time": "00:00",
+                    "notify_end_time": "23:59",
+                }
+            ],
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _managed_alarm(
+        self, cluster_id: pulumi.Input[str], delivery: Delivery, rule: alicloud.arms.DispatchRule | None
+    ) -> None:
+        alarm = delivery.alarm
+        key = "-".join([alarm.name, *([delivery.tenant] if delivery.tenant else [])])
+        joined = "-and-".join(delivery.targets) or "nobody"
+        alicloud.arms.PrometheusAlertRule(
+            f"{self._name}-{key}",
+            cluster_id=cluster_id,
+            prometheus_alert_rule_name=f"{self._prefix}-{joined}-{key}",
+            expression=managed_query(self.plan, delivery),
+            # Minutes, at least one. Source: ARMS API CreatePrometheusAlertRule, 2019-08-08.
+            duration=str(max(1, alarm.for_minutes)),
+            message=alarm.summary.replace("{{ ", "{{").replace(" }}", "}}"),
+            labels=[{"name": name, "value": value} for name, value in _labels(alarm).items()],
+            annotations=[{"name": "runbook_url", "value": alarm.runbook}],
+            notify_type="DISPATCH_RULE" if rule else "ALERT_MANAGER",
+            dispatch_rule_id=rule.id if rule else None,
+            # Two rules of one name may not stand side by side.
+            opts=pulumi.ResourceOptions(parent=self, delete_before_replace=True),
+        )
+
+
+def monitor_spec(monitor: Monitor, plan: MonitoringPlan) -> dict[str, Any]:
+    """What a PodMonitor or ServiceMonitor says: only metrics of the catalog are kept, unless all are wanted."""
+    args = plan.args.metrics
+    kept = "|".join(sorted(monitor.metrics))
+    endpoint: dict[str, Any] = {
+        "port": monitor.port,
+        "path": monitor.path,
+        "interval": f"{args.interval_seconds}s",
+        **(
+            {}
+            if monitor.name in args.whole
+            else {"metricRelabelings": [{"sourceLabels": ["__name__"], "regex": kept, "action": "keep"}]}
+        ),
+    }
+    endpoints = "podMetricsEndpoints" if monitor.kind == "PodMonitor" else "endpoints"
+    labels = "podTargetLabels" if monitor.kind == "PodMonitor" else "targetLabels"
+    if monitor.honor_labels:
+        endpoint["honorLabels"] = True
+    selector = {
+        **({"matchLabels": dict(monitor.selector)} if monitor.selector else {}),
+        **({"matchExpressions": [dict(each) for each in monitor.expressions]} if monitor.expressions else {}),
+    }
+    return {
+        "selector": selector,
+        **({labels: list(monitor.target_labels)} if monitor.target_labels else {}),
+        "namespaceSelector": {"matchNames": list(monitor.namespaces)} if monitor.namespaces else {"any": True},
+        "sampleLimit": args.samples_per_target,
+        endpoints: [endpoint],
+    }
+
+
+def rule_group(plan: MonitoringPlan, group: str) -> dict[str, Any]:
+    """The rules of a group, as Prometheus reads them."""
+    recordings = [{"record": r.name, "expr": r.query} for r in plan.rules.recordings if r.group == group]
+    alarms = [
+        {
+            "alert": alarm.name,
+            "expr": alarm.query,
+            "for": f"{alarm.for_minutes}m",
+            "labels": _labels(alarm),
+            "annotations": {"summary": alarm.summary, "runbook_url": alarm.runbook},
+        }
+        for alarm in plan.rules.alarms
+        if alarm.group == group
+    ]
+    return {"name": group, "rules": [*recordings, *alarms]}
+
+
+def managed_query(plan: MonitoringPlan, delivery: Delivery) -> str:
+    """An alarm's query as managed Prometheus evaluates it: nothing recorded, inhibition and silence within it."""
+    rules = plan.rules
+    known = {alarm.name: alarm for alarm in rules.alarms}
+    query = silenced(plan.args, delivery.alarm, known, plan.watched.audience.timezone)
+    if delivery.namespaces is not None:
+        spaces = "|".join(sorted(delivery.namespaces))
+        query = f'({query}) and on (namespace) kube_namespace_status_phase{{namespace=~"{spaces}"}}'
+    return written_out(query, plan.unrecorded)
+
+
+def _labels(alarm: Alarm) -> dict[str, str]:
+    return {"severity": alarm.severity, "owner": alarm.owner}
+

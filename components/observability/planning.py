@@ -1,0 +1,195 @@
+"""Decides what is watched: monitors with their load, rules, routes and dashboards."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..capacity import Range
+from ..catalog import HOURS_PER_MONTH
+from ..inputs import InvalidInput, Problem, one_of
+from ..platform.args import Flavor
+from .alarms import (
+    Alarm,
+    RecordingRule,
+    RuleGroup,
+    Rules,
+    plan_recordings,
+    plan_rules,
+    provided,
+    rule_groups,
+    rule_problems,
+)
+from .args import ObservabilityArgs
+from .dashboards import Dashboard, plan_dashboards
+from .monitors import Load, Monitor, enabled_monitors, load_of, monitors_of
+from .objectives import objective_problems, objective_rules
+from .routing import Audience, Route, plan_routes, route_problems
+
+BYTES_PER_SAMPLE = 512
+"""Bytes of one sample as managed Prometheus bills them. Source: its vendor's billing examples, 2026-03-11."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What there is to watch.
+
+    systems: those that run, with their namespaces; targets: how many targets there are by scale, such as `nodes`; audience: whom alarms can
+    reach; budgets: of tenants in 30 days, by name and currency; prices: of an hour of what pods ask
+    for, by currency and resource as kube-state-metrics names it.
+    """
+
+    flavor: Flavor
+    systems: Mapping[str, str]
+    targets: Mapping[str, Range] = field(default_factory=dict[str, Range])
+    audience: Audience = field(default_factory=Audience)
+    budgets: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
+
+
+@dataclass(frozen=True)
+class MonitoringPlan:
+    """What is watched in an environment. unwatched: objectives whose metrics no system brings."""
+
+    args: ObservabilityArgs
+    watched: Watched
+    monitors: Mapping[str, Monitor]
+    loads: Mapping[str, Load]
+    rules: Rules
+    routes: Sequence[Route]
+    dashboards: Sequence[Dashboard]
+    unwatched: Sequence[str]
+
+    @property
+    def unrecorded(self) -> Mapping[str, str]:
+        """What queries must write out, since nothing records it: managed Prometheus has no resource for it."""
+        if self.watched.flavor == "upstream":
+            return {}
+        return {recording.name: recording.query for recording in self.rules.recordings}
+
+    @property
+    def samples_per_second(self) -> Range:
+        """Of all monitors."""
+        return sum((load.samples_per_second for load in self.loads.values()), Range())
+
+    @property
+    def gigabytes(self) -> Range:
+        """What is written a month and paid for, in GB: samples but for those that managed Prometheus reads itself."""
+        paid = [
+            load.samples_per_second
+            for name, load in self.loads.items()
+            if self.watched.flavor == "ack" and self.monitors[name].kind != "managed"
+        ]
+        rate = sum(paid, Range())
+        factor = HOURS_PER_MONTH * 3600 * BYTES_PER_SAMPLE / 1e9
+        return Range(rate.minimum * factor, rate.maximum * factor)
+
+
+def plan_monitoring(args: ObservabilityArgs, watched: Watched) -> MonitoringPlan:
+    """Decide what is watched. Raises `InvalidInput` with all problems; paths are relative to `observability`."""
+    problems = monitoring_problems(args, watched)
+    if problems:
+        raise InvalidInput(problems)
+    return _plan(args, watched)
+
+
+def monitoring_problems(args: ObservabilityArgs, watched: Watched) -> list[Problem]:
+    """What is wrong with what an environment says of monitoring."""
+    known = monitors_of(watched.flavor)
+    problems = [
+        Problem(f"metrics.excluded[{index}]", name, one_of(name, known, "a monitor"))
+        for index, name in enumerate(args.metrics.excluded)
+        if name not in known
+    ]
+    plan = _plan(args, watched)
+    others = {name: monitor for name, monitor in known.items() if name not in plan.monitors}
+    problems += rule_problems(args, plan.monitors, others, plan.rules)
+    problems += objective_problems(args.objectives, plan.unwatched)
+    problems += route_problems(args, watched.audience, upstream=watched.flavor == "upstream")
+    problems += _load_problems(plan)
+    return problems
+
+
+def _plan(args: ObservabilityArgs, watched: Watched) -> MonitoringPlan:
+    monitors = enabled_monitors(watched.flavor, watched.systems.keys(), args.metrics.excluded)
+    groups = {"tenants": _tenant_rules(watched), **rule_groups()}
+    recorded = {recording.name for recording in plan_recordings(groups, monitors)}
+    objectives, unwatched = objective_rules(args.objectives, provided(monitors) | recorded)
+    rules = plan_rules(args, monitors, {**groups, "objectives": objectives}, {*watched.systems.values()})
+    interval = args.metrics.interval_seconds
+    return MonitoringPlan(
+        args=args,
+        watched=watched,
+        monitors=monitors,
+        loads={
+            name: load_of(monitor, watched.targets.get(monitor.scale, Range(1, 1)), interval)
+            for name, monitor in monitors.items()
+        },
+        rules=rules,
+        routes=plan_routes(args, watched.audience),
+        dashboards=plan_dashboards(monitors, rules),
+        unwatched=unwatched,
+    )
+
+
+def _tenant_rules(watched: Watched) -> RuleGroup:
+    """Which tenant a namespace belongs to, and what its tenant may spend, as series that others are joined with."""
+    rules: list[RecordingRule] = []
+    tenants = watched.audience.tenants
+    names = [_labelled(1, tenant=name, namespace=space) for name, spaces in tenants.items() for space in spaces]
+    if names:
+        rules.append(RecordingRule(record="namespace:tenant:info", queries=[" or ".join(names)]))
+    budgets = [
+        _labelled(amount, tenant=name, currency=currency)
+        for name, amounts in watched.budgets.items()
+        for currency, amount in amounts.items()
+    ]
+    if budgets:
+        rules.append(RecordingRule(record="tenant:budget:month", queries=[" or ".join(budgets)]))
+    costs = [_cost(currency, prices) for currency, prices in watched.prices.items()] or [OPENCOST]
+    rules.append(RecordingRule(record="namespace:cost:hour", queries=costs))
+    return RuleGroup(title="Tenants: their namespaces, budgets and costs", recordings=rules)
+
+
+OPENCOST = """
+label_replace(sum by (namespace) (
+  container_cpu_allocation * on (node) group_left () max by (node) (node_cpu_hourly_cost)
+  + on (namespace, pod, container, node) container_memory_allocation_bytes / 2^30
+    * on (node) group_left () max by (node) (node_ram_hourly_cost)
+), "currency", "USD", "", "")
+"""
+"""What pods take of nodes by OpenCost, an hour. It reckons in US dollars unless told otherwise (opencost 1.120.1)."""
+
+
+def _cost(currency: str, prices: Mapping[str, float]) -> str:
+    parts = [
+        f'(kube_pod_container_resource_requests{{resource="{resource}"}} * {price:g})' for resource, price in prices.items()
+    ]
+    running = 'on (namespace, pod) group_left () (kube_pod_status_phase{phase="Running"} == 1)'
+    return f'label_replace(sum by (namespace) (({" or ".join(parts)}) * {running}), "currency", "{currency}", "", "")'
+
+
+def _labelled(value: float, **labels: str) -> str:
+    query = f"vector({value:g})"
+    for label, text in labels.items():
+        query = f'label_replace({query}, "{label}", "{text}", "", "")'
+    return query
+
+
+def _load_problems(plan: MonitoringPlan) -> list[Problem]:
+    most, limit = plan.samples_per_second.maximum, plan.args.metrics.samples_per_second
+    if most <= limit:
+        return []
+    loads = {name: load.samples_per_second.maximum for name, load in plan.loads.items()}
+    first = ", ".join(f"{name} {loads[name]:,.0f}" for name in sorted(loads, key=lambda name: -loads[name])[:3])
+    message = (
+        f"at full scale all monitors bring {most:,.0f} samples a second ({first}); raise it, read less often "
+        "(intervalSeconds), or leave monitors out (excluded)"
+    )
+    return [Problem("metrics.samplesPerSecond", limit, message)]
+
+
+def alarms_by_severity(alarms: Sequence[Alarm]) -> dict[str, list[str]]:
+    """Names of alarms, by severity."""
+    found: dict[str, list[str]] = {}
+    for alarm in alarms:
+        found.setdefault(alarm.severity, []).append(alarm.name)
+    return found

@@ -1,0 +1,257 @@
+"""Who is told of which alarms: routes by tenant, owner and severity, and windows in which alarms are silent."""
+
+import zoneinfo
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..inputs import Problem, join, one_of
+from .alarms import Alarm
+from .args import DAYS, MaintenanceArgs, ObservabilityArgs, Owner, Severity, TargetArgs
+
+WEEK = 7 * 24 * 60
+"""Minutes of a week."""
+
+PLATFORM = "platform"
+"""The target that the environment's `notifications` are."""
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Whom alarms can reach, and about whom they are.
+
+    targets: by name; tenants: their namespaces by name; timezone: of maintenance windows.
+    """
+
+    targets: Mapping[str, TargetArgs] = field(default_factory=dict[str, TargetArgs])
+    tenants: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True)
+class Route:
+    """Alarms that reach a target. owner, namespaces: None for any."""
+
+    target: str
+    severities: Sequence[Severity]
+    owner: Owner | None
+    tenant: str | None
+    namespaces: Sequence[str] | None
+
+    def takes(self, alarm: Alarm) -> bool:
+        """Whether alarms of a rule can come this way."""
+        return alarm.severity in self.severities and self.owner in (None, alarm.owner)
+
+
+def plan_routes(args: ObservabilityArgs, audience: Audience) -> list[Route]:
+    """The routes of an environment: the default ones of those who can be told, and its own."""
+    routes: list[Route] = []
+    if PLATFORM in audience.targets:
+        routes.append(Route(PLATFORM, ("critical", "warning"), "platform", None, None))
+        # Where no tenants are told, somebody must be.
+        rest = ("critical", "warning") if not audience.tenants else ("critical",)
+        routes.append(Route(PLATFORM, rest, "tenant", None, None))
+    for tenant, spaces in audience.tenants.items():
+        if tenant in audience.targets:
+            routes.append(Route(tenant, ("critical", "warning"), "tenant", tenant, tuple(spaces)))
+    for route in args.routes:
+        spaces = None if route.tenant is None else tuple(audience.tenants.get(route.tenant, ()))
+        routes += [Route(target, route.severities, route.owner, route.tenant, spaces) for target in route.targets]
+    return list(dict.fromkeys(routes))
+
+
+def route_problems(args: ObservabilityArgs, audience: Audience, *, upstream: bool) -> Iterator[Problem]:
+    """What is wrong with targets, routes and maintenance windows."""
+    for name, target in args.targets.items():
+        path = f"targets.{name}"
+        if name in audience.tenants or name == PLATFORM:
+            whose = "notifications of the environment" if name == PLATFORM else f"notifications of the tenant {name}"
+            yield Problem(path, None, f"is the name of the {whose}; choose another")
+        if target.silent:
+            yield Problem(path, None, "reaches nobody; give mail, phone, dingtalk or webhooks")
+    for name, target in audience.targets.items():
+        if name not in args.targets:
+            continue
+        if upstream:
+            yield from _upstream_problems(args, name, target)
+        elif target.webhooks:
+            message = "no resource of the provider makes web hooks for managed Prometheus; use dingtalk, mail or phone"
+            yield Problem(f"targets.{name}.webhooks", list(target.webhooks), message)
+    known = {*audience.targets}
+    for index, route in enumerate(args.routes):
+        path = f"routes[{index}]"
+        yield from _known(f"{path}.targets", route.targets, known)
+        if route.tenant is not None and route.tenant not in audience.tenants:
+            yield Problem(f"{path}.tenant", route.tenant, one_of(route.tenant, audience.tenants, "a tenant"))
+        if not route.severities:
+            yield Problem(f"{path}.severities", [], "takes no alarm; name a severity")
+        if route in args.routes[:index]:
+            yield Problem(path, None, "stands twice")
+
+
+def _known(path: str, targets: Sequence[str], known: Collection[str]) -> Iterator[Problem]:
+    for index, target in enumerate(targets):
+        if target not in known:
+            yield Problem(join(path, f"[{index}]"), target, one_of(target, known, "a target"))
+
+
+def _upstream_problems(args: ObservabilityArgs, name: str, target: TargetArgs) -> Iterator[Problem]:
+    path = f"targets.{name}"
+    for key, values in (("phone", target.phone), ("dingtalk", target.dingtalk)):
+        if values:
+            message = "Alertmanager has no such way; use webhooks of something that has"
+            yield Problem(join(path, key), list(values), message)
+    if target.mail and args.smtp is None:
+        yield Problem("smtp", None, f"missing; {name} is told by mail, and Alertmanager needs a mail server")
+    if args.smtp is not None and (args.smtp.user is None) != (args.smtp.password_secret is None):
+        yield Problem("smtp", None, "user and passwordSecret belong together")
+
+
+def told(alarms: Sequence[Alarm], routes: Sequence[Route]) -> dict[str, list[str]]:
+    """The targets that each alarm can reach, by its name. Empty: nobody is told."""
+    return {alarm.name: sorted({route.target for route in routes if route.takes(alarm)}) for alarm in alarms}
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An alarm for those whom it reaches. tenant, namespaces: only what is about them; "" and None for everything."""
+
+    alarm: Alarm
+    targets: tuple[str, ...]
+    tenant: str = ""
+    namespaces: Sequence[str] | None = None
+
+
+def deliveries(alarms: Sequence[Alarm], routes: Sequence[Route]) -> list[Delivery]:
+    """Every alarm by those whom it reaches, for what can only send all of an alarm to the same.
+
+    What is only worth knowing, and nobody wants to know, is left out.
+    """
+    found: list[Delivery] = []
+    for alarm in alarms:
+        taken = [route for route in routes if route.takes(alarm)]
+        everywhere = sorted({route.target for route in taken if route.namespaces is None})
+        tenants = dict.fromkeys((route.tenant, route.namespaces) for route in taken if route.namespaces is not None)
+        if everywhere or (not tenants and alarm.severity != "info"):
+            found.append(Delivery(alarm, tuple(everywhere)))
+        for tenant, spaces in tenants:
+            targets = sorted({route.target for route in taken if route.namespaces == spaces})
+            found.append(Delivery(alarm, tuple(targets), tenant or "", spaces))
+    return found
+
+
+def alertmanager_config(
+    args: ObservabilityArgs, audience: Audience, routes: Sequence[Route], alarms: Sequence[Alarm]
+) -> dict[str, Any]:
+    """The configuration of Alertmanager: routes, what alarms silence others, and maintenance windows.
+
+    Source of the fields: Alertmanager 0.31, docs/configuration.md.
+    """
+    used = sorted({route.target for route in routes})
+    found: dict[str, Any] = {
+        "route": {
+            "receiver": "nobody",
+            "group_by": ["alertname", "namespace"],
+            "group_wait": "30s",
+            "group_interval": "5m",
+            "repeat_interval": "4h",
+            "routes": [_route(args, route, severity) for route in routes for severity in route.severities],
+        },
+        "receivers": [{"name": "nobody"}, *(_receiver(name, audience.targets[name]) for name in used)],
+        "inhibit_rules": [
+            {
+                "source_matchers": [f'alertname="{louder}"'],
+                "target_matchers": [f'alertname="{alarm.name}"'],
+                "equal": list(labels),
+            }
+            for alarm in alarms
+            for louder, labels in alarm.silenced_by.items()
+        ],
+        "time_intervals": [
+            {"name": name, "time_intervals": _intervals(window, audience.timezone)}
+            for name, window in args.maintenance.items()
+        ],
+    }
+    if args.smtp is not None:
+        found["global"] = {"smtp_smarthost": args.smtp.host, "smtp_from": args.smtp.sender}
+        if args.smtp.user is not None:
+            found["global"] |= {
+                "smtp_auth_username": args.smtp.user,
+                "smtp_auth_password_file": f"/etc/alertmanager/secrets/{args.smtp.password_secret}/password",
+            }
+    return found
+
+
+def _route(args: ObservabilityArgs, route: Route, severity: Severity) -> dict[str, Any]:
+    matchers = [f'severity="{severity}"']
+    if route.owner is not None:
+        matchers.append(f'owner="{route.owner}"')
+    if route.namespaces is not None:
+        matchers.append(f'namespace=~"{"|".join(sorted(route.namespaces))}"')
+    muted = [name for name, window in args.maintenance.items() if severity in window.severities]
+    return {
+        "receiver": route.target,
+        "matchers": matchers,
+        "continue": True,
+        **({"mute_time_intervals": muted} if muted else {}),
+    }
+
+
+def _receiver(name: str, target: TargetArgs) -> dict[str, Any]:
+    ways = {
+        "email_configs": [{"to": address, "send_resolved": True} for address in target.mail],
+        "webhook_configs": [{"url": url, "send_resolved": True} for url in target.webhooks],
+    }
+    return {"name": name, **{way: entries for way, entries in ways.items() if entries}}
+
+
+def _intervals(window: MaintenanceArgs, timezone: str) -> list[dict[str, Any]]:
+    """A window as intervals of single days: one that passes midnight goes on the day after."""
+    hour, minute = map(int, window.start.split(":"))
+    start = hour * 60 + minute
+    days = [day.lower() for day in window.days]
+    intervals = [_interval(days, start, min(start + window.minutes, 1440), timezone)]
+    if start + window.minutes > 1440:
+        after = [DAYS[(DAYS.index(day) + 1) % 7].lower() for day in window.days]
+        intervals.append(_interval(after, 0, start + window.minutes - 1440, timezone))
+    return intervals
+
+
+def _interval(days: Sequence[str], start: int, end: int, timezone: str) -> dict[str, Any]:
+    clock = [f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (start, end)]
+    return {
+        "times": [{"start_time": clock[0], "end_time": clock[1]}],
+        "weekdays": list(days),
+        "location": timezone,
+    }
+
+
+def silenced(args: ObservabilityArgs, alarm: Alarm, known: Mapping[str, Alarm], timezone: str) -> str:
+    """An alarm's query that is silent by itself, for where nothing behind it can be told to silence it.
+
+    known: the alarms by name; what silences an alarm is written out, and does not wait as that alarm does. Windows are
+    held in UTC, at the time zone's offset without summer time.
+    """
+    query = alarm.query
+    for louder, labels in alarm.silenced_by.items():
+        query = f"({query}) unless on ({', '.join(labels)}) ({known[louder].query})"
+    for window in args.maintenance.values():
+        if alarm.severity in window.severities:
+            query = f"({query}) unless on () ({_window_query(window, timezone)})"
+    return query
+
+
+def _window_query(window: MaintenanceArgs, timezone: str) -> str:
+    """Something while a window is open, nothing else. Minutes are counted from Sunday, 00:00 UTC."""
+    hour, minute = map(int, window.start.split(":"))
+    offset = _offset_minutes(timezone)
+    now = "day_of_week() * 1440 + hour() * 60 + minute()"
+    opens = sorted(((DAYS.index(day) + 1) * 1440 + hour * 60 + minute - offset) % WEEK for day in window.days)
+    return " or ".join(f"({now} + {WEEK - start}) % {WEEK} < {window.minutes}" for start in opens)
+
+
+def _offset_minutes(timezone: str) -> int:
+    zone = zoneinfo.ZoneInfo(timezone)
+    offsets = {datetime(2026, month, 1, tzinfo=zone).utcoffset() or timedelta() for month in (1, 7)}
+    return int(min(offsets).total_seconds() // 60)

@@ -1,0 +1,148 @@
+"""What an environment watches: its systems, tenants and sizes, and what follows for the values of charts."""
+
+from collections.abc import Iterator, Mapping
+
+from components.alarms import NotificationArgs
+from components.capacity import Range
+from components.inputs import Problem
+from components.node_pools import NodePoolPlan
+from components.observability import (
+    PLATFORM,
+    Audience,
+    MonitoringPlan,
+    TargetArgs,
+    Watched,
+    monitoring_problems,
+    plan_monitoring,
+    prometheus_values,
+)
+from components.platform import SystemPlan
+from components.platform.planning import SHARED_NAMESPACE, closure, form_of
+from components.tenancy.planning import PodPrices
+
+from .environment import Environment, pool_plans
+from .systems import systems_of
+from .tenancy import surroundings
+
+PROMETHEUS = "prometheus"
+"""The system that watches."""
+
+PODS_PER_NODE = 10
+"""Pods of the platform on each node, for the estimate of samples: collectors, drivers, agents. A judgement."""
+
+
+def monitoring_plan(environment: Environment, stack: str) -> MonitoringPlan | None:
+    """What a valid environment watches, None for nothing."""
+    if not is_watched(environment):
+        return None
+    watched = watched_of(environment, stack, pool_plans(environment))
+    return plan_monitoring(environment.observability, watched)
+
+
+def is_watched(environment: Environment) -> bool:
+    """Whether an environment has monitoring: it is not switched off, and its system runs."""
+    running = closure(environment.systems, environment.flavor)
+    return environment.observability.enabled and PROMETHEUS in running and environment.in_cluster
+
+
+def watched_of(environment: Environment, stack: str, pools: Mapping[str, NodePoolPlan]) -> Watched:
+    """What there is to watch. pools: the plans of the node pools that are right."""
+    systems = closure(environment.systems, environment.flavor)
+    tenants = {name: args.namespaces_of(name) for name, args in environment.tenants.items()}
+    told = {PLATFORM: environment.notifications, **{n: args.notifications for n, args in environment.tenants.items()}}
+    implied = {name: _target(environment, notifications) for name, notifications in told.items()}
+    return Watched(
+        flavor=environment.flavor,
+        systems={name: form_of(name, environment.flavor).data.get("namespace", SHARED_NAMESPACE) for name in systems},
+        targets=_scales(environment, pools),
+        audience=Audience(
+            targets={
+                **{name: target for name, target in implied.items() if not target.silent},
+                **environment.observability.targets,
+            },
+            tenants={name: sorted(spaces) for name, spaces in tenants.items()},
+            timezone=environment.cluster.timezone,
+        ),
+        budgets={name: dict(args.budget) for name, args in environment.tenants.items() if args.budget},
+        prices=_prices(surroundings(environment, stack).prices),
+    )
+
+
+def _target(environment: Environment, notifications: NotificationArgs) -> TargetArgs:
+    """Notifications, as far as they can carry alarms of this flavour."""
+    if environment.flavor == "upstream":
+        mail = notifications.mail if environment.observability.smtp else ()
+        return TargetArgs(mail=mail, webhooks=notifications.webhooks)
+    return TargetArgs(mail=notifications.mail, dingtalk=notifications.dingtalk)
+
+
+def _scales(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Mapping[str, Range]:
+    nodes, gpus = Range(), Range()
+    for name, plan in pools.items():
+        bounds = Range(*_bounds(environment, name))
+        cards = max((t.gpu.count for t in plan.instance_types if t.gpu), default=0)
+        nodes += bounds
+        gpus += Range(bounds.minimum * cards, bounds.maximum * cards)
+    for group in environment.kubernetes.node_groups.values():
+        nodes += Range(group.nodes, group.nodes)
+        gpus += Range(group.nodes * group.gpus, group.nodes * group.gpus)
+    pods = {name: args.maximum_pods for name, args in environment.job_classes.items()}
+    jobs = sum(pods.values()) or sum(args.resources.pods for args in environment.tenants.values())
+    spaces = sum(len(args.namespaces_of(name)) for name, args in environment.tenants.items())
+
+    def of(prefix: str) -> Range:
+        return Range(0, sum(number for name, number in pods.items() if name.startswith(prefix)))
+
+    return {
+        "nodes": nodes,
+        "gpus": gpus,
+        "pods": Range(nodes.minimum * PODS_PER_NODE, nodes.maximum * PODS_PER_NODE + jobs),
+        "ray-pods": of("ray-"),
+        "spark-executors": of("spark-executor"),
+        "namespaces": Range(spaces, spaces),
+        "datasets": Range(len(environment.datasets), len(environment.datasets)),
+    }
+
+
+def _bounds(environment: Environment, pool: str) -> tuple[int, int]:
+    args = environment.node_pools[pool]
+    if args.autoscaling is not None:
+        return args.autoscaling.minimum, args.autoscaling.maximum
+    return args.size or 0, args.size or 0
+
+
+def _prices(prices: Mapping[str, PodPrices]) -> Mapping[str, Mapping[str, float]]:
+    """Prices of what pods ask for, by the names that kube-state-metrics gives it. A GPU costs as the dearest does."""
+    found: dict[str, Mapping[str, float]] = {}
+    for currency, price in prices.items():
+        gpu = max(price.gpus.values(), default=0)
+        named = {
+            "cpu": price.vcpu,
+            "memory": price.memory_gib / 2**30,
+            "nvidia_com_gpu": gpu,
+            "aliyun_com_gpu": gpu,
+            "aliyun_com_gpu_mem": price.gpu_memory_gib,
+        }
+        found[currency] = {resource: amount for resource, amount in named.items() if amount}
+    return found
+
+
+def observability_problems(
+    environment: Environment, stack: str, pools: Mapping[str, NodePoolPlan]
+) -> Iterator[Problem]:
+    """What is wrong with what an environment says of monitoring. pools: the plans of its node pools."""
+    said = environment.observability
+    if not is_watched(environment):
+        if said.enabled and said.model_fields_set:
+            system = f"systems.{PROMETHEUS}"
+            message = f"has no effect: {system} does not run, or nothing reaches the cluster (inCluster: false)"
+            yield Problem("observability", None, message)
+        return
+    problems = monitoring_problems(said, watched_of(environment, stack, pools))
+    yield from (problem.under("observability") for problem in problems)
+
+
+def watched_systems(environment: Environment, stack: str) -> list[SystemPlan]:
+    """The systems of a valid environment, with the values that follow from what is watched."""
+    plan = monitoring_plan(environment, stack)
+    return systems_of(environment, stack, prometheus_values(plan) if plan else {})
