@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import pulumi
 import pulumi_alicloud as alicloud
@@ -34,6 +35,51 @@ BANDWIDTH_METRICS: Mapping[str, tuple[str, str]] = {
 }
 """Bytes a minute of a bucket, by Internet and intranet; namespace acs_oss_dashboard.
 Source: alibabacloud.com/help/en/oss/user-guide/access-monitoring-data, 2026-03-24."""
+
+
+@dataclass(frozen=True)
+class CloudAlarm:
+    """An alarm that CloudMonitor raises, not Prometheus. meaning: what it does to whom; steps: what to do."""
+
+    severity: Literal["critical", "warning"]
+    meaning: str
+    steps: Sequence[str]
+
+
+STORAGE_ALARMS: Mapping[str, CloudAlarm] = {
+    "BucketNearThrottle": CloudAlarm(
+        "warning",
+        "A bucket, or the account, has reached 80 % of a throttle: soon requests wait or are refused.",
+        (
+            "The event names the bucket and the direction; CloudMonitor shows who began when.",
+            "Look at the dashboard Storage and throttling: do caches read what they should have?",
+            "Move guarantees between traffic classes (`throttling.classes`), or ask for a larger pool.",
+        ),
+    ),
+    "BucketThrottled": CloudAlarm(
+        "critical",
+        "A throttle is exceeded: requests to the bucket wait, or are refused with 503 and tried again.",
+        (
+            "Jobs of high priority suffer? Lower `maximum` of the class that takes the bandwidth: it works in minutes.",
+            "Look for jobs that began when the event did, and start them with fewer readers.",
+            "A cache in front of what many read (`datasets`) takes the load off the bucket.",
+        ),
+    ),
+    "BucketBandwidthHigh": CloudAlarm(
+        "warning",
+        "A bucket moves most of what it may, by its own metrics, for three minutes.",
+        ("As for BucketNearThrottle.",),
+    ),
+    "BucketServerErrors": CloudAlarm(
+        "critical",
+        "The service itself fails requests to a bucket; clients try again, and jobs slow down or fail.",
+        (
+            "CloudMonitor, OSS, the bucket: which errors, since when?",
+            "status.alibabacloud.com: is it the region? Otherwise open a ticket with some request ids.",
+        ),
+    ),
+}
+"""The alarms on buckets, which have no metrics in Prometheus."""
 
 
 class NotificationArgs(Args):

@@ -54,6 +54,9 @@ class Usage:
     file_system_gib: Mapping[str, float] = field(default_factory=dict[str, float])
     """GiB stored in general-purpose NAS, by the name of its `FileSystem`."""
 
+    metrics_gb: Sequence[float] | None = None
+    """GB of samples written a month that managed Prometheus is paid for, at least and at most."""
+
 
 def estimate(resources: Iterable[Resource], book: PriceBook, usage: Usage | None = None) -> Cost:
     """A month's cost of the resources and of the expected use."""
@@ -137,8 +140,12 @@ def _unpriced(item: str, note: str) -> Callable[[Resource, PriceBook, Usage], It
 
 
 def _addon(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
-    if resource.inputs.get("name") == "arms-prometheus":
+    if resource.inputs.get("name") != "arms-prometheus":
+        return
+    if usage.metrics_gb is None:
         yield CostLine(resource.name, "prometheus.written", None, "", "the volume of samples is not stated")
+    else:
+        yield _line(resource, book, "prometheus.written", Range(*usage.metrics_gb), "estimated samples")
 
 
 def _nat_gateway(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:

@@ -13,7 +13,11 @@ import yaml
 from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
 
 from components import catalog
+from components.alarms import STORAGE_ALARMS
 from components.job_templates import CHARTS, JobValues
+from components.observability.alarms import AlarmRule, rule_groups
+from components.observability.monitors import monitors_of
+from components.observability.objectives import objective_rules
 from components.platform.args import Flavor
 from components.platform.planning import Form, form_of, window_text
 from policies.rules import RULES
@@ -62,9 +66,51 @@ def files() -> Mapping[Path, str]:
         ROOT / "docs" / "environment.md": environment_page(),
         ROOT / "docs" / "policies.md": policies_page(),
         ROOT / "docs" / "systems.md": systems_page(),
+        ROOT / "docs" / "runbooks.md": runbooks_page(),
         **tenant_pages(),
         **{path: text for name, model in CHARTS.items() for path, text in chart_files(name, model).items()},
     }
+
+
+def runbooks_page() -> str:
+    """What to do when an alarm fires, by alarm: where the alarms themselves point to."""
+    lines = [
+        "# Runbooks",
+        "",
+        "Generated from `components/observability/rules/`, `components/observability/objectives.py` and "
+        "`components/alarms.py`; do not edit. What each alarm means and what to do, in this order. Thresholds, "
+        "severities and waits are defaults: [environment.md](environment.md), `observability.alarms`, changes them.",
+    ]
+    known = {name for group in rule_groups().values() for rule in group.recordings for name in [rule.record]}
+    brought = {metric for name in ("upstream", "ack") for m in monitors_of(name).values() for metric in m.metrics}
+    objectives, _ = objective_rules({}, known | brought)
+    for group in (*rule_groups().values(), objectives):
+        if not group.alarms:
+            continue
+        lines += ["", f"## {group.title}"]
+        for rule in group.alarms:
+            lines += _runbook(rule.name, rule.severity, rule.owner, rule.meaning, rule.steps, _terms(rule))
+    lines += ["", "## Buckets, by CloudMonitor"]
+    for name, alarm in STORAGE_ALARMS.items():
+        lines += _runbook(name, alarm.severity, "platform", alarm.meaning, alarm.steps, "")
+    return "\n".join(lines) + "\n"
+
+
+def _runbook(name: str, severity: str, owner: str, meaning: str, steps: Sequence[str], terms: str) -> list[str]:
+    return [
+        "",
+        f"### {name}",
+        "",
+        f"{severity.capitalize()}, for {'the tenant' if owner == 'tenant' else 'the platform'}{terms}. {meaning}",
+        "",
+        *(f"{number}. {step}" for number, step in enumerate(steps, 1)),
+    ]
+
+
+def _terms(rule: AlarmRule) -> str:
+    threshold = f"; threshold {rule.threshold:g} {rule.unit}" if rule.threshold is not None and rule.unit else ""
+    wait = f"; after {rule.for_minutes} minutes" if rule.for_minutes else ""
+    return threshold + wait
 
 
 def tenant_pages() -> Mapping[Path, str]:

@@ -8,13 +8,14 @@ from components.inputs import Problem
 from components.node_pools import NodePoolPlan
 from components.observability import (
     PLATFORM,
+    AlarmTargetArgs,
     Audience,
     MonitoringPlan,
-    TargetArgs,
     Watched,
     monitoring_problems,
     plan_monitoring,
     prometheus_values,
+    told,
 )
 from components.platform import SystemPlan
 from components.platform.planning import SHARED_NAMESPACE, closure, form_of
@@ -48,7 +49,10 @@ def is_watched(environment: Environment) -> bool:
 def watched_of(environment: Environment, stack: str, pools: Mapping[str, NodePoolPlan]) -> Watched:
     """What there is to watch. pools: the plans of the node pools that are right."""
     systems = closure(environment.systems, environment.flavor)
-    tenants = {name: args.namespaces_of(name) for name, args in environment.tenants.items()}
+    tenants = {
+        name: {space: namespace.jobs for space, namespace in args.namespaces_of(name).items()}
+        for name, args in environment.tenants.items()
+    }
     told = {PLATFORM: environment.notifications, **{n: args.notifications for n, args in environment.tenants.items()}}
     implied = {name: _target(environment, notifications) for name, notifications in told.items()}
     return Watched(
@@ -60,20 +64,20 @@ def watched_of(environment: Environment, stack: str, pools: Mapping[str, NodePoo
                 **{name: target for name, target in implied.items() if not target.silent},
                 **environment.observability.targets,
             },
-            tenants={name: sorted(spaces) for name, spaces in tenants.items()},
+            tenants=tenants,
             timezone=environment.cluster.timezone,
         ),
-        budgets={name: dict(args.budget) for name, args in environment.tenants.items() if args.budget},
+        budgets={name: {**args.budget} for name, args in environment.tenants.items() if args.budget},
         prices=_prices(surroundings(environment, stack).prices),
     )
 
 
-def _target(environment: Environment, notifications: NotificationArgs) -> TargetArgs:
+def _target(environment: Environment, notifications: NotificationArgs) -> AlarmTargetArgs:
     """Notifications, as far as they can carry alarms of this flavour."""
     if environment.flavor == "upstream":
         mail = notifications.mail if environment.observability.smtp else ()
-        return TargetArgs(mail=mail, webhooks=notifications.webhooks)
-    return TargetArgs(mail=notifications.mail, dingtalk=notifications.dingtalk)
+        return AlarmTargetArgs(mail=mail, webhooks=notifications.webhooks)
+    return AlarmTargetArgs(mail=notifications.mail, dingtalk=notifications.dingtalk)
 
 
 def _scales(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Mapping[str, Range]:
@@ -140,6 +144,23 @@ def observability_problems(
         return
     problems = monitoring_problems(said, watched_of(environment, stack, pools))
     yield from (problem.under("observability") for problem in problems)
+
+
+def monitoring_notes(plan: MonitoringPlan) -> list[str]:
+    """What a platform engineer must know of what is not watched, and of whom nobody tells."""
+    notes: list[str] = []
+    for alarm, metrics in plan.rules.missing.items():
+        notes.append(f"No alarm {alarm}: nothing brings {', '.join(metrics)}.")
+    for name in plan.unwatched:
+        notes.append(f"No objective {name}: nothing brings its metrics.")
+    reached = told(plan.rules.alarms, plan.routes)
+    silent = [alarm.name for alarm in plan.rules.alarms if not reached[alarm.name] and alarm.severity != "info"]
+    if silent:
+        notes.append(f"Nobody is told of {', '.join(silent)}: name somebody under notifications or observability.")
+    deaf = [name for name in plan.watched.audience.tenants if name not in plan.watched.audience.targets]
+    if deaf:
+        notes.append(f"Tenants that are not told of their own alarms, for want of notifications: {', '.join(deaf)}.")
+    return notes
 
 
 def watched_systems(environment: Environment, stack: str) -> list[SystemPlan]:

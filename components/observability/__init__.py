@@ -3,6 +3,7 @@
 from .alarms import Alarm, alarm_rules, rule_groups
 from .args import (
     AlarmArgs,
+    AlarmTargetArgs,
     MaintenanceArgs,
     MetricsArgs,
     ObjectiveArgs,
@@ -10,7 +11,6 @@ from .args import (
     OwnAlarmArgs,
     RouteArgs,
     SmtpArgs,
-    TargetArgs,
 )
 from .component import Monitoring
 from .monitors import Load, Monitor
@@ -22,6 +22,7 @@ __all__ = [
     "PLATFORM",
     "Alarm",
     "AlarmArgs",
+    "AlarmTargetArgs",
     "Audience",
     "Load",
     "MaintenanceArgs",
@@ -34,7 +35,6 @@ __all__ = [
     "OwnAlarmArgs",
     "RouteArgs",
     "SmtpArgs",
-    "TargetArgs",
     "Watched",
     "alarm_rules",
     "monitoring_problems",

@@ -4,7 +4,7 @@ import functools
 import re
 import string
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -62,6 +62,9 @@ class RuleGroup(Args):
     """A file of rules."""
 
     title: str
+    jobs: Sequence[str] = ()
+    """Kinds of jobs that its alarms are about. Empty: all. Tenants that run none of them do not get them."""
+
     recordings: Sequence[RecordingRule] = ()
     alarms: Sequence[AlarmRule] = ()
 
@@ -93,7 +96,8 @@ class Alarm:
     """An alarm of an environment.
 
     query: whole, with its threshold; unit: of the threshold; runbook: address of what to do; silenced_by: labels by
-    the alarm that says more; own: whether the environment brings it itself.
+    the alarm that says more; jobs: kinds of jobs that it is about, empty for all; own: whether the environment brings
+    it itself.
     """
 
     name: str
@@ -107,6 +111,7 @@ class Alarm:
     threshold: float | None = None
     unit: str = ""
     silenced_by: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    jobs: Sequence[str] = ()
     own: bool = False
 
 
@@ -138,7 +143,7 @@ def plan_rules(
             if not queries:
                 missing[rule.name] = sorted(_read(rule.queries[0]) - there)
             elif setting.enabled:
-                alarms.append(_alarm(rule, group, queries, setting, args.runbooks, spaces))
+                alarms.append(_alarm(rule, (group, rules), queries, setting, args.runbooks, spaces))
     names = {alarm.name for alarm in alarms}
     for name, own in args.own_alarms.items():
         alarms.append(_own(name, own))
@@ -179,12 +184,18 @@ def _whole(queries: Sequence[str]) -> list[str]:
 
 
 def _alarm(
-    rule: AlarmRule, group: str, queries: Sequence[str], setting: AlarmArgs, runbooks: str, namespaces: str
+    rule: AlarmRule,
+    group: tuple[str, RuleGroup],
+    queries: Sequence[str],
+    setting: AlarmArgs,
+    runbooks: str,
+    namespaces: str,
 ) -> Alarm:
     threshold = rule.threshold if setting.threshold is None else setting.threshold
     return Alarm(
         name=rule.name,
-        group=group,
+        group=group[0],
+        jobs=group[1].jobs,
         severity=setting.severity or rule.severity,
         owner=rule.owner,
         query=" or ".join(_whole([with_threshold(query, threshold, namespaces) for query in queries])),
@@ -203,7 +214,7 @@ def _own(name: str, own: OwnAlarmArgs) -> Alarm:
 
 def _without_silent(alarm: Alarm, names: set[str]) -> Alarm:
     there = {name: labels for name, labels in alarm.silenced_by.items() if name in names}
-    return alarm if len(there) == len(alarm.silenced_by) else Alarm(**{**vars(alarm), "silenced_by": there})
+    return alarm if len(there) == len(alarm.silenced_by) else replace(alarm, silenced_by=there)
 
 
 def rule_problems(
@@ -259,7 +270,8 @@ def labels_of(monitors: Mapping[str, Monitor]) -> Mapping[str, frozenset[str]]:
     for monitor in monitors.values():
         for metric in monitor.metrics.values():
             added = {re.sub(r"[^a-zA-Z0-9_]", "_", label) for label in monitor.target_labels}
-            own = metric.labels | TARGET_LABELS | added | {f"exported_{label}" for label in metric.labels & TARGET_LABELS}
+            clashing = {f"exported_{label}" for label in metric.labels & TARGET_LABELS}
+            own = metric.labels | TARGET_LABELS | added | clashing
             labels[metric.name] = labels.get(metric.name, frozenset()) | own
     return labels
 

@@ -104,7 +104,7 @@ class ObjectiveArgs(Args):
     """For `queue-time` alone: how long a job may wait and still be good."""
 
 
-class TargetArgs(Args):
+class AlarmTargetArgs(Args):
     """Somebody, or something, that alarms reach. At least one way."""
 
     mail: Sequence[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]] = ()
@@ -191,7 +191,7 @@ class ObservabilityArgs(Args):
     objectives: Mapping[ObjectiveName, ObjectiveArgs] = {}
     """Service-level objectives. Those not named have their defaults."""
 
-    targets: Mapping[Name, TargetArgs] = {}
+    targets: Mapping[Name, AlarmTargetArgs] = {}
     """Whom alarms reach, by name, beside `platform` and the tenants."""
 
     routes: Sequence[RouteArgs] = ()

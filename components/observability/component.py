@@ -10,7 +10,7 @@ import pulumi_kubernetes as kubernetes
 
 from ..inputs import Problem, require_valid
 from .alarms import Alarm
-from .args import TargetArgs
+from .args import AlarmTargetArgs
 from .dashboards import grafana
 from .monitors import Monitor
 from .planning import MonitoringPlan
@@ -39,7 +39,8 @@ class Monitoring(pulumi.ComponentResource):
 
     Example:
 
-        plan = plan_monitoring(ObservabilityArgs(), Watched("upstream", {"kuberay": "kuberay", "prometheus": "monitoring"}))
+        systems = {"kuberay": "kuberay", "prometheus": "monitoring"}
+        plan = plan_monitoring(ObservabilityArgs(), Watched("upstream", systems))
         Monitoring("monitoring", plan, name="acme-dev", namespace="monitoring")
     """
 
@@ -87,7 +88,7 @@ class Monitoring(pulumi.ComponentResource):
     def _options(self) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=self, deleted_with=self._deleted_with)
 
-    def _metadata(self, name: str, annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def _metadata(self, name: str, annotations: Mapping[str, str] | None = None) -> Any:
         metadata: dict[str, Any] = {"name": name, "namespace": self._namespace, "labels": MANAGED}
         return {**metadata, "annotations": dict(annotations)} if annotations else metadata
 
@@ -114,11 +115,11 @@ class Monitoring(pulumi.ComponentResource):
             )
 
     def _dashboard(self, name: str, folder: str, text: str) -> None:
-        metadata = self._metadata(f"dashboard-{name}", {"grafana_folder": folder})
+        metadata: Any = self._metadata(f"dashboard-{name}", {"grafana_folder": folder})
         kubernetes.core.v1.ConfigMap(
             f"{self._name}-dashboard-{name}",
             # What Grafana's sidecar looks for: default of grafana-community/helm-charts, charts/grafana, values.yaml.
-            metadata={**metadata, "labels": {**MANAGED, "grafana_dashboard": "1"}},
+            metadata=metadata | {"labels": {**MANAGED, "grafana_dashboard": "1"}},
             data={f"{name}.json": text},
             opts=self._options(),
         )
@@ -135,14 +136,14 @@ class Monitoring(pulumi.ComponentResource):
                 rule = rules[delivery.targets] = self._dispatch(delivery.targets, groups)
             self._managed_alarm(cluster_id, delivery, rule)
 
-    def _contacts(self, target: str, args: TargetArgs) -> list[dict[str, Any]]:
+    def _contacts(self, target: str, args: AlarmTargetArgs) -> list[Any]:
         """Who is told of alarms, as a dispatch rule names them."""
-        ways = [
+        ways: list[dict[str, Any]] = [
             *({"email": address} for address in args.mail),
             *({"phone_num": number} for number in args.phone),
             *({"ding_robot_webhook_url": address} for address in args.dingtalk),
         ]
-        objects: list[dict[str, Any]] = []
+        objects: list[Any] = []
         for way in ways:
             key = hashlib.sha256(next(iter(way.values())).encode()).hexdigest()[:8]
             name = f"{self._prefix}-{target}-{key}"
@@ -155,9 +156,7 @@ class Monitoring(pulumi.ComponentResource):
             objects.append({"notify_object_id": contact.id, "notify_type": "ARMS_CONTACT", "name": name})
         return objects
 
-    def _dispatch(
-        self, targets: Sequence[str], objects: Mapping[str, Sequence[Mapping[str, Any]]]
-    ) -> alicloud.arms.DispatchRule:
+    def _dispatch(self, targets: Sequence[str], objects: Mapping[str, Sequence[Any]]) -> alicloud.arms.DispatchRule:
         found = [self.plan.watched.audience.targets[target] for target in targets]
         channels = {
             "email": any(target.mail for target in found),
@@ -188,7 +187,7 @@ class Monitoring(pulumi.ComponentResource):
             ],
             notify_rules=[
                 {
-                    "notify_objects": [dict(entry) for target in targets for entry in objects[target]],
+                    "notify_objects": [entry for target in targets for entry in objects[target]],
                     "notify_channels": [channel for channel, used in channels.items() if used],
                     "notify_start_time": "00:00",
                     "notify_end_time": "23:59",
@@ -281,4 +280,3 @@ def managed_query(plan: MonitoringPlan, delivery: Delivery) -> str:
 
 def _labels(alarm: Alarm) -> dict[str, str]:
     return {"severity": alarm.severity, "owner": alarm.owner}
-

@@ -113,7 +113,8 @@ def plan_dashboards(monitors: Mapping[str, Monitor], rules: Rules) -> list[Dashb
 def grafana(dashboard: Dashboard, recorded: Mapping[str, str] | None = None) -> str:
     """A dashboard as Grafana's JSON, the same text for the same dashboard.
 
-    recorded: queries that are written out, by their names, where nothing records them. Source of the fields: grafana/grafana, kinds/dashboard/dashboard_kind.cue, as in grafana-foundation-sdk 10.1.
+    recorded: queries that are written out, by their names, where nothing records them. Source of the fields:
+    grafana/grafana, kinds/dashboard/dashboard_kind.cue, as in grafana-foundation-sdk 10.1.
     """
     file = dashboard.file
     panels: list[dict[str, Any]] = []

@@ -100,9 +100,7 @@ OBJECTIVES: Mapping[ObjectiveName, Objective] = {
 """What can be watched. The percentages are the seeds' where they give one; that of the API is its jobs'."""
 
 
-def objective_rules(
-    objectives: Mapping[ObjectiveName, ObjectiveArgs], known: set[str]
-) -> tuple[RuleGroup, list[str]]:
+def objective_rules(objectives: Mapping[ObjectiveName, ObjectiveArgs], known: set[str]) -> tuple[RuleGroup, list[str]]:
     """Recording rules and alarms of the objectives that can be watched, and the names of those that cannot.
 
     known: the metrics that are there.

@@ -8,7 +8,6 @@ from ..catalog import HOURS_PER_MONTH
 from ..inputs import InvalidInput, Problem, one_of
 from ..platform.args import Flavor
 from .alarms import (
-    Alarm,
     RecordingRule,
     RuleGroup,
     Rules,
@@ -18,23 +17,26 @@ from .alarms import (
     rule_groups,
     rule_problems,
 )
-from .args import ObservabilityArgs
+from .args import ObjectiveArgs, ObjectiveName, ObservabilityArgs
 from .dashboards import Dashboard, plan_dashboards
 from .monitors import Load, Monitor, enabled_monitors, load_of, monitors_of
-from .objectives import objective_problems, objective_rules
+from .objectives import OBJECTIVES, Objective, objective_problems, objective_rules
 from .routing import Audience, Route, plan_routes, route_problems
 
 BYTES_PER_SAMPLE = 512
 """Bytes of one sample as managed Prometheus bills them. Source: its vendor's billing examples, 2026-03-11."""
+
+MANAGED_RETENTION_DAYS = 90
+"""Days for which managed Prometheus keeps samples, unless more is paid for. Source: its billing page, 2026-03-11."""
 
 
 @dataclass(frozen=True)
 class Watched:
     """What there is to watch.
 
-    systems: those that run, with their namespaces; targets: how many targets there are by scale, such as `nodes`; audience: whom alarms can
-    reach; budgets: of tenants in 30 days, by name and currency; prices: of an hour of what pods ask
-    for, by currency and resource as kube-state-metrics names it.
+    systems: those that run, with their namespaces; targets: how many targets there are by scale, such as `nodes`;
+    audience: whom alarms can reach; budgets: of tenants in 30 days, by name and currency; prices: of an hour of what
+    pods ask for, by currency and resource as kube-state-metrics names it.
     """
 
     flavor: Flavor
@@ -57,6 +59,22 @@ class MonitoringPlan:
     routes: Sequence[Route]
     dashboards: Sequence[Dashboard]
     unwatched: Sequence[str]
+
+    @property
+    def objectives(self) -> Mapping[ObjectiveName, tuple[Objective, ObjectiveArgs, float | None]]:
+        """The objectives that are watched, with what is held, and within how many seconds."""
+        said = self.args.objectives
+        return {
+            name: (objective, args, args.seconds or objective.default.seconds)
+            for name, objective in OBJECTIVES.items()
+            for args in (said.get(name, objective.default),)
+            if args.enabled and name not in self.unwatched
+        }
+
+    @property
+    def retention_days(self) -> int:
+        """Days for which samples are kept."""
+        return MANAGED_RETENTION_DAYS if self.watched.flavor == "ack" else self.args.metrics.retention_days
 
     @property
     def unrecorded(self) -> Mapping[str, str]:
@@ -161,7 +179,8 @@ label_replace(sum by (namespace) (
 
 def _cost(currency: str, prices: Mapping[str, float]) -> str:
     parts = [
-        f'(kube_pod_container_resource_requests{{resource="{resource}"}} * {price:g})' for resource, price in prices.items()
+        f'(kube_pod_container_resource_requests{{resource="{resource}"}} * {price:g})'
+        for resource, price in prices.items()
     ]
     running = 'on (namespace, pod) group_left () (kube_pod_status_phase{phase="Running"} == 1)'
     return f'label_replace(sum by (namespace) (({" or ".join(parts)}) * {running}), "currency", "{currency}", "", "")'
@@ -185,11 +204,3 @@ def _load_problems(plan: MonitoringPlan) -> list[Problem]:
         "(intervalSeconds), or leave monitors out (excluded)"
     )
     return [Problem("metrics.samplesPerSecond", limit, message)]
-
-
-def alarms_by_severity(alarms: Sequence[Alarm]) -> dict[str, list[str]]:
-    """Names of alarms, by severity."""
-    found: dict[str, list[str]] = {}
-    for alarm in alarms:
-        found.setdefault(alarm.severity, []).append(alarm.name)
-    return found

@@ -60,16 +60,17 @@ def written_out(query: str, recorded: Mapping[str, str]) -> str:
     def replace(expression: Any) -> Any:
         matrix = isinstance(expression, promql_parser.MatrixSelector)
         selector = expression.vector_selector if matrix else expression
-        if not isinstance(selector, promql_parser.VectorSelector) or selector.name not in recorded:
+        name = selector.name if isinstance(selector, promql_parser.VectorSelector) else None
+        if name is None or name not in recorded:
             return None
         if selector.matchers.matchers:
-            raise ValueError(f"{selector.name} is read with labels")
-        text = f"({written_out(recorded[selector.name], recorded)})"
+            raise ValueError(f"{name} is read with labels")
+        text = f"({written_out(recorded[name], recorded)})"
         if matrix:
             text += f"[{promql_parser.display_duration(expression.range)}:1m]"
         offset = f" offset {promql_parser.display_duration(selector.offset)}" if selector.offset else ""
         if offset and not matrix:
-            raise ValueError(f"{selector.name} is read with an offset")
+            raise ValueError(f"{name} is read with an offset")
         return promql_parser.parse(text + offset)
 
     return str(promql_parser.transform(promql_parser.parse(query), pre_visit=replace))

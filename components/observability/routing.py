@@ -8,7 +8,7 @@ from typing import Any
 
 from ..inputs import Problem, join, one_of
 from .alarms import Alarm
-from .args import DAYS, MaintenanceArgs, ObservabilityArgs, Owner, Severity, TargetArgs
+from .args import DAYS, AlarmTargetArgs, MaintenanceArgs, ObservabilityArgs, Owner, Severity
 
 WEEK = 7 * 24 * 60
 """Minutes of a week."""
@@ -21,27 +21,34 @@ PLATFORM = "platform"
 class Audience:
     """Whom alarms can reach, and about whom they are.
 
-    targets: by name; tenants: their namespaces by name; timezone: of maintenance windows.
+    targets: by name; tenants: their namespaces by name, each with the kinds of jobs that run there; timezone: of
+    maintenance windows.
     """
 
-    targets: Mapping[str, TargetArgs] = field(default_factory=dict[str, TargetArgs])
-    tenants: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    targets: Mapping[str, AlarmTargetArgs] = field(default_factory=dict[str, AlarmTargetArgs])
+    tenants: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict[str, Mapping[str, Sequence[str]]])
     timezone: str = "UTC"
 
 
 @dataclass(frozen=True)
 class Route:
-    """Alarms that reach a target. owner, namespaces: None for any."""
+    """Alarms that reach a target. owner, spaces: None for any; spaces: namespaces with the kinds of jobs there."""
 
     target: str
     severities: Sequence[Severity]
     owner: Owner | None
     tenant: str | None
-    namespaces: Sequence[str] | None
+    spaces: Mapping[str, Sequence[str]] | None
+
+    @property
+    def namespaces(self) -> Sequence[str]:
+        """The namespaces, where there is a choice of them."""
+        return sorted(self.spaces or ())
 
     def takes(self, alarm: Alarm) -> bool:
         """Whether alarms of a rule can come this way."""
-        return alarm.severity in self.severities and self.owner in (None, alarm.owner)
+        about = self.spaces is None or not alarm.jobs or any({*alarm.jobs} & {*k} for k in self.spaces.values())
+        return alarm.severity in self.severities and self.owner in (None, alarm.owner) and about
 
 
 def plan_routes(args: ObservabilityArgs, audience: Audience) -> list[Route]:
@@ -54,11 +61,11 @@ def plan_routes(args: ObservabilityArgs, audience: Audience) -> list[Route]:
         routes.append(Route(PLATFORM, rest, "tenant", None, None))
     for tenant, spaces in audience.tenants.items():
         if tenant in audience.targets:
-            routes.append(Route(tenant, ("critical", "warning"), "tenant", tenant, tuple(spaces)))
+            routes.append(Route(tenant, ("critical", "warning"), "tenant", tenant, spaces))
     for route in args.routes:
-        spaces = None if route.tenant is None else tuple(audience.tenants.get(route.tenant, ()))
+        spaces = None if route.tenant is None else audience.tenants.get(route.tenant, {})
         routes += [Route(target, route.severities, route.owner, route.tenant, spaces) for target in route.targets]
-    return list(dict.fromkeys(routes))
+    return [route for index, route in enumerate(routes) if route not in routes[:index]]
 
 
 def route_problems(args: ObservabilityArgs, audience: Audience, *, upstream: bool) -> Iterator[Problem]:
@@ -96,7 +103,7 @@ def _known(path: str, targets: Sequence[str], known: Collection[str]) -> Iterato
             yield Problem(join(path, f"[{index}]"), target, one_of(target, known, "a target"))
 
 
-def _upstream_problems(args: ObservabilityArgs, name: str, target: TargetArgs) -> Iterator[Problem]:
+def _upstream_problems(args: ObservabilityArgs, name: str, target: AlarmTargetArgs) -> Iterator[Problem]:
     path = f"targets.{name}"
     for key, values in (("phone", target.phone), ("dingtalk", target.dingtalk)):
         if values:
@@ -131,13 +138,13 @@ def deliveries(alarms: Sequence[Alarm], routes: Sequence[Route]) -> list[Deliver
     found: list[Delivery] = []
     for alarm in alarms:
         taken = [route for route in routes if route.takes(alarm)]
-        everywhere = sorted({route.target for route in taken if route.namespaces is None})
-        tenants = dict.fromkeys((route.tenant, route.namespaces) for route in taken if route.namespaces is not None)
+        everywhere = sorted({route.target for route in taken if route.spaces is None})
+        tenants = {route.tenant: route.namespaces for route in taken if route.tenant is not None}
         if everywhere or (not tenants and alarm.severity != "info"):
             found.append(Delivery(alarm, tuple(everywhere)))
-        for tenant, spaces in tenants:
-            targets = sorted({route.target for route in taken if route.namespaces == spaces})
-            found.append(Delivery(alarm, tuple(targets), tenant or "", spaces))
+        for tenant, spaces in tenants.items():
+            targets = sorted({route.target for route in taken if route.tenant == tenant})
+            found.append(Delivery(alarm, tuple(targets), tenant, spaces))
     return found
 
 
@@ -187,8 +194,8 @@ def _route(args: ObservabilityArgs, route: Route, severity: Severity) -> dict[st
     matchers = [f'severity="{severity}"']
     if route.owner is not None:
         matchers.append(f'owner="{route.owner}"')
-    if route.namespaces is not None:
-        matchers.append(f'namespace=~"{"|".join(sorted(route.namespaces))}"')
+    if route.spaces is not None:
+        matchers.append(f'namespace=~"{"|".join(route.namespaces)}"')
     muted = [name for name, window in args.maintenance.items() if severity in window.severities]
     return {
         "receiver": route.target,
@@ -198,7 +205,7 @@ def _route(args: ObservabilityArgs, route: Route, severity: Severity) -> dict[st
     }
 
 
-def _receiver(name: str, target: TargetArgs) -> dict[str, Any]:
+def _receiver(name: str, target: AlarmTargetArgs) -> dict[str, Any]:
     ways = {
         "email_configs": [{"to": address, "send_resolved": True} for address in target.mail],
         "webhook_configs": [{"url": url, "send_resolved": True} for url in target.webhooks],

@@ -10,8 +10,7 @@ from .routing import alertmanager_config
 def prometheus_values(plan: MonitoringPlan) -> Mapping[str, Mapping[str, Any]]:
     """Values by system.
 
-    Sources: kube-prometheus-stack 88.5.3, values.yaml; kueue 0.19.2, dcgm-exporter 4.8.2 and spark-operator 2.5.2, their
-    values.yaml.
+    Sources: values.yaml of kube-prometheus-stack 88.5.3, kueue 0.19.2 and dcgm-exporter 4.8.2.
     """
     found: dict[str, Mapping[str, Any]] = {}
     if "gpu-exporter" in plan.monitors:

@@ -4,13 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from components.alarms import BANDWIDTH_METRICS, BYTES_A_MINUTE
+from components.observability.args import SEVERITIES
 from components.storage import RESTORE_TIMES
 
 from .diff import Diff
 from .document import (
     Document,
+    DocumentAlarm,
     DocumentDataset,
     DocumentJobClass,
+    DocumentMonitor,
+    DocumentMonitoring,
     DocumentPromise,
     DocumentQueue,
     DocumentQueues,
@@ -243,6 +247,49 @@ FEW_TENANTS = 8
 """Up to so many, who reaches whom is shown as a matrix; above, only what is reached."""
 
 
+MONITOR_COLUMNS = ("monitor", "reads", "targets", "series", "samples a second")
+ALARM_COLUMNS = ("severity", "alarm", "threshold", "for (min)", "tells")
+
+
+def monitor_cells(monitor: DocumentMonitor) -> tuple[str, ...]:
+    """A monitor as a table shows it."""
+    kind = {"managed": "by managed Prometheus", "chart": "by its chart"}.get(monitor.kind, monitor.kind)
+    ranges = (monitor.targets, monitor.series, monitor.samples_per_second)
+    return (monitor.name, f"{monitor.title} ({kind})", *(span(r.minimum, r.maximum) for r in ranges))
+
+
+def alarm_cells(alarm: DocumentAlarm) -> tuple[str, ...]:
+    """An alarm as a table shows it."""
+    threshold = "" if alarm.threshold is None or not alarm.unit else f"{alarm.threshold:g} {alarm.unit}"
+    minutes = f"{alarm.for_minutes}" if alarm.for_minutes else "at once"
+    name = alarm.name if alarm.channel == "Prometheus" else f"{alarm.name} (CloudMonitor)"
+    return (alarm.severity, name, threshold, minutes, ", ".join(alarm.tells) or "nobody")
+
+
+def monitoring_lines(monitoring: DocumentMonitoring) -> list[str]:
+    """What stands below the tables of monitoring."""
+    rate = monitoring.samples_per_second
+    counts = {severity: sum(a.severity == severity for a in monitoring.alarms) for severity in SEVERITIES}
+    objectives = [
+        f"{objective.title}: {objective.percent:g} %"
+        + (f" within {objective.seconds:g} s" if objective.seconds else "")
+        for objective in monitoring.objectives
+    ]
+    return [
+        f"Samples a second: {span(rate.minimum, rate.maximum)} by estimate, at most {monitoring.sample_limit:,}; "
+        f"kept {monitoring.retention_days} days.",
+        *(
+            [f"Paid for: {span(monitoring.paid_gb.minimum, monitoring.paid_gb.maximum)} GB a month."]
+            if monitoring.paid_gb.maximum
+            else []
+        ),
+        "Alarms: " + ", ".join(f"{count} {severity}" for severity, count in counts.items() if count) + ".",
+        *([f"Objectives over 30 days: {'; '.join(objectives)}."] if objectives else []),
+        "Dashboards: " + ", ".join(f"{d.title} ({d.panels})" for d in monitoring.dashboards) + ".",
+        *monitoring.notes,
+    ]
+
+
 def reached(tenancy: DocumentTenancy, source: str, target: str) -> list[DocumentWay]:
     """What one tenant reaches of another."""
     return [w for w in tenancy.ways if w.source in (source, "*") and w.target in (target, "*")]
@@ -447,7 +494,6 @@ _DESCRIBERS: Mapping[str, Callable[[Inputs], str]] = {
     ),
     "alicloud:vpc/network:Network": _joined("cidrBlock"),
     "alicloud:vpc/switch:Switch": _joined("cidrBlock", "zoneId"),
-    "alicloud:arms/prometheusAlertRule:PrometheusAlertRule": _joined("message"),
     "alicloud:cs/kubernetesPermission:KubernetesPermission": _permission,
     "alicloud:log/store:Store": lambda i: f"{i.get('logstoreName')}, {i.get('retentionPeriod')} days",
     "alicloud:ram/role:Role": _joined("roleName"),

@@ -17,6 +17,7 @@ from pulumi import _types  # pyright: ignore[reportPrivateUsage]
 from pydantic import JsonValue
 
 from components import catalog
+from components.alarms import STORAGE_ALARMS
 from components.cache import DatasetPlan
 from components.cache.options import CONSISTENCY
 from components.capacity import Range, Resource, pool_sizes, total_capacity
@@ -24,6 +25,8 @@ from components.cost import Usage, estimate
 from components.inputs import Args
 from components.job_classes import Rung
 from components.network import plan_network
+from components.observability import told
+from components.observability.args import SEVERITIES
 from components.platform import SystemPlan
 from components.queues import QueuePlan, markers
 from components.queues.planning import queue_notes, settings_of
@@ -36,7 +39,7 @@ from components.throttling.wire import UNLIMITED
 from ..addresses import AddressNeed, address_needs
 from ..datasets import dataset_notes, dataset_plans, dataset_sharing
 from ..environment import Environment, job_class_plans, pool_plans, roles
-from ..observability import watched_systems
+from ..observability import monitoring_notes, monitoring_plan, watched_systems
 from ..policy_config import policy_config, usage_by_resource
 from ..queues import queue_plan
 from ..tenancy import network_of, promised, surroundings, tenancy_notes, tenant_plans
@@ -361,6 +364,69 @@ class DocumentDataset(Args):
     notes: Sequence[str]
 
 
+class DocumentMonitor(Args):
+    """What reads the metrics of one part of the platform, and what it brings by estimate."""
+
+    name: str
+    title: str
+    kind: Literal["PodMonitor", "ServiceMonitor", "chart", "managed"]
+    targets: DocumentRange
+    series: DocumentRange
+    samples_per_second: DocumentRange
+    note: str = ""
+    """What no source confirms of it, or an empty text."""
+
+
+class DocumentAlarm(Args):
+    """One alarm."""
+
+    name: str
+    severity: Literal["critical", "warning", "info"]
+    owner: Literal["platform", "tenant"]
+    channel: Literal["Prometheus", "CloudMonitor"]
+    threshold: float | None
+    unit: str
+    for_minutes: int
+    tells: Sequence[str]
+    """Names of targets that it can reach."""
+    runbook: str
+
+
+class DocumentObjective(Args):
+    """One service-level objective, over 30 days."""
+
+    name: str
+    title: str
+    percent: float
+    seconds: float | None = None
+
+
+class DocumentDashboard(Args):
+    """One dashboard."""
+
+    id: str
+    title: str
+    folder: str
+    panels: int
+    left_out: Sequence[str]
+    """Panels of which no system brings the metrics."""
+
+
+class DocumentMonitoring(Args):
+    """What is watched, and who is told."""
+
+    monitors: Sequence[DocumentMonitor]
+    alarms: Sequence[DocumentAlarm]
+    objectives: Sequence[DocumentObjective]
+    dashboards: Sequence[DocumentDashboard]
+    samples_per_second: DocumentRange
+    sample_limit: int
+    retention_days: int
+    paid_gb: DocumentRange
+    """GB of samples a month that are paid for."""
+    notes: Sequence[str]
+
+
 class DocumentCapacity(Args):
     """What the environment can hold."""
 
@@ -423,6 +489,8 @@ class Document(Args):
     queues: DocumentQueues | None = None
     """None: jobs do not queue."""
     datasets: Sequence[DocumentDataset] = ()
+    monitoring: DocumentMonitoring | None = None
+    """None: nothing is watched."""
     unconfirmed: Mapping[str, str] = {}
     """What no source confirms of an in-cluster system, by its name."""
     cost: DocumentCost
@@ -480,6 +548,7 @@ def build(
         tenancy=tenancy(environment, recording),
         systems=[_system(system) for system in systems],
         datasets=_datasets(environment, recording.stack),
+        monitoring=_monitoring(environment, recording.stack),
         queues=_queues(queue_plan(environment, recording.stack)) if environment.in_cluster else None,
         unconfirmed={system.name: system.unconfirmed for system in systems if system.unconfirmed},
         cost=_cost(environment, recording.stack, resources),
@@ -797,6 +866,82 @@ def _delivery(plan: DatasetPlan) -> DocumentDelivery | None:
         month=None if found.month is None else round(found.month, 2),
         currency=found.node.currency,
     )
+
+
+def _monitoring(environment: Environment, stack: str) -> DocumentMonitoring | None:
+    plan = monitoring_plan(environment, stack)
+    if plan is None:
+        return None
+    reached = told(plan.rules.alarms, plan.routes)
+    return DocumentMonitoring(
+        monitors=[
+            DocumentMonitor(
+                name=name,
+                title=monitor.title,
+                kind=monitor.kind,
+                targets=_range(plan.loads[name].targets),
+                series=_range(plan.loads[name].series),
+                samples_per_second=_range(plan.loads[name].samples_per_second),
+                note=monitor.note,
+            )
+            for name, monitor in plan.monitors.items()
+        ],
+        alarms=[
+            DocumentAlarm(
+                name=alarm.name,
+                severity=alarm.severity,
+                owner=alarm.owner,
+                channel="Prometheus",
+                threshold=alarm.threshold,
+                unit=alarm.unit,
+                for_minutes=alarm.for_minutes,
+                tells=reached[alarm.name],
+                runbook=alarm.runbook,
+            )
+            for alarm in sorted(plan.rules.alarms, key=lambda alarm: SEVERITIES.index(alarm.severity))
+        ]
+        + _storage_alarms(environment),
+        objectives=[
+            DocumentObjective(name=name, title=objective.title, percent=args.percent, seconds=seconds)
+            for name, (objective, args, seconds) in plan.objectives.items()
+        ],
+        dashboards=[
+            DocumentDashboard(
+                id=dashboard.id,
+                title=dashboard.file.title,
+                folder=dashboard.file.folder,
+                panels=dashboard.panels,
+                left_out=dashboard.left_out,
+            )
+            for dashboard in plan.dashboards
+        ],
+        samples_per_second=_range(plan.samples_per_second),
+        sample_limit=plan.args.metrics.samples_per_second,
+        retention_days=plan.retention_days,
+        paid_gb=_range(plan.gigabytes),
+        notes=monitoring_notes(plan),
+    )
+
+
+def _storage_alarms(environment: Environment) -> list[DocumentAlarm]:
+    """Those that CloudMonitor raises on buckets."""
+    if environment.notifications.silent or environment.flavor == "upstream":
+        return []
+    return [
+        DocumentAlarm(
+            name=name,
+            severity=alarm.severity,
+            owner="platform",
+            channel="CloudMonitor",
+            threshold=None,
+            unit="",
+            for_minutes=0,
+            tells=["platform"],
+            runbook=f"{environment.observability.runbooks}#{name.lower()}",
+        )
+        for name, alarm in STORAGE_ALARMS.items()
+        if environment.storage_alarms.throttling or name == "BucketServerErrors"
+    ]
 
 
 def _bandwidth(row: GuaranteeRow, item: str) -> DocumentBandwidth:

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 
 from .describe import (
+    ALARM_COLUMNS,
     DATASET_COLUMNS,
+    MONITOR_COLUMNS,
     PROMISE_COLUMNS,
     QUEUE_COLUMNS,
     SYSTEM_COLUMNS,
     TENANT_COLUMNS,
+    alarm_cells,
     cost_before,
     counted,
     dataset_cells,
@@ -17,6 +20,8 @@ from .describe import (
     isolation_rows,
     isolation_sums,
     money,
+    monitor_cells,
+    monitoring_lines,
     promise_cells,
     queue_cells,
     queue_lines,
@@ -84,6 +89,13 @@ def render(document: Document, diff: Diff | None = None) -> str:
         parts += _folded("Queues", _queues(document.queues))
     if document.systems:
         parts += _folded("Systems", _table(SYSTEM_COLUMNS, map(system_cells, document.systems)))
+    if document.monitoring is not None:
+        lines = [f"- {line}" for line in monitoring_lines(document.monitoring)]
+        tables = [
+            *_table(MONITOR_COLUMNS, map(monitor_cells, document.monitoring.monitors)),
+            *_table(ALARM_COLUMNS, map(alarm_cells, document.monitoring.alarms)),
+        ]
+        parts += _folded("Monitoring and alarms", [*tables, *lines, ""])
     if document.cost.lines:
         parts += _folded("Cost", _cost(document))
     parts += _folded("All resources by component", _resources(document))

@@ -9,11 +9,14 @@ from rich.text import Text
 from rich.tree import Tree
 
 from .describe import (
+    ALARM_COLUMNS,
     DATASET_COLUMNS,
+    MONITOR_COLUMNS,
     PROMISE_COLUMNS,
     QUEUE_COLUMNS,
     SYSTEM_COLUMNS,
     TENANT_COLUMNS,
+    alarm_cells,
     cost_before,
     counted,
     dataset_cells,
@@ -24,6 +27,8 @@ from .describe import (
     isolation_sums,
     ladder,
     money,
+    monitor_cells,
+    monitoring_lines,
     promise_cells,
     queue_cells,
     queue_lines,
@@ -76,6 +81,8 @@ def render(document: Document, diff: Diff | None = None) -> RenderableType:
         ("OSS throttling: who gets how much, in Gbit/s at worst and at best", _throttling(document)),
         ("Datasets: what caches them, and what that delivers", _datasets(document)),
         ("Systems, in the order of installation", _systems(document)),
+        ("Monitoring: what is read, by estimate", _monitors(document)),
+        ("Alarms: when, and whom they tell", _alarms(document)),
         ("Tenants: what each is guaranteed, and may use", _tenants(document)),
         ("Promised to all tenants, beside what there is", _promises(document)),
         ("Queues: what each gets whenever its jobs ask, and may use", _queues(document)),
@@ -217,6 +224,24 @@ def _systems(document: Document) -> RenderableType | None:
     table = _table(*SYSTEM_COLUMNS)
     for system in document.systems:
         table.add_row(*map(escape, system_cells(system)))
+    return table
+
+
+def _monitors(document: Document) -> RenderableType | None:
+    if document.monitoring is None:
+        return None
+    table = _table(*MONITOR_COLUMNS, numbers=(2, 3, 4))
+    for monitor in document.monitoring.monitors:
+        table.add_row(*map(escape, monitor_cells(monitor)))
+    return Group(table, *map(escape, monitoring_lines(document.monitoring)))
+
+
+def _alarms(document: Document) -> RenderableType | None:
+    if document.monitoring is None:
+        return None
+    table = _table(*ALARM_COLUMNS, numbers=(3,))
+    for alarm in document.monitoring.alarms:
+        table.add_row(*map(escape, alarm_cells(alarm)))
     return table
 
 

@@ -1,0 +1,127 @@
+"""Every alarm fires on what it is for and is silent on what is near it, by Prometheus' own promtool."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from components.observability.alarms import LABEL
+from components.observability.component import managed_query, rule_group
+from components.observability.planning import MonitoringPlan
+from components.observability.routing import deliveries
+from components.platform.args import Flavor
+
+from .watching import planned
+
+CASES = Path(__file__).parent / "alarms"
+PROMTOOL = shutil.which("promtool")
+NEEDS_PROMTOOL = pytest.mark.skipif(
+    PROMTOOL is None, reason="promtool is not on PATH; on Debian and Ubuntu it is in the package prometheus"
+)
+FLAVORS: tuple[Flavor, ...] = ("upstream", "ack")
+
+
+def _cases() -> Mapping[str, Mapping[str, Any]]:
+    """Series and what they raise, by alarm."""
+    return {
+        name: case
+        for path in sorted(CASES.glob("*.yaml"))
+        for name, case in yaml.safe_load(path.read_text(encoding="utf-8")).items()
+    }
+
+
+def _rules(plan: MonitoringPlan) -> list[Mapping[str, Any]]:
+    """Groups of rules: as Prometheus reads them, or with everything written out, as managed Prometheus does."""
+    if plan.watched.flavor == "upstream":
+        groups = dict.fromkeys(rule.group for rule in (*plan.rules.recordings, *plan.rules.alarms))
+        return [rule_group(plan, group) for group in groups]
+    whole = {delivery.alarm.name: delivery for delivery in deliveries(plan.rules.alarms, ())}
+    return [
+        {
+            "name": "managed",
+            "rules": [
+                {
+                    "alert": name,
+                    "expr": managed_query(plan, delivery),
+                    "for": f"{delivery.alarm.for_minutes}m",
+                    "labels": {"severity": delivery.alarm.severity, "owner": delivery.alarm.owner},
+                    "annotations": {"summary": delivery.alarm.summary, "runbook_url": delivery.alarm.runbook},
+                }
+                for name, delivery in whole.items()
+            ],
+        }
+    ]
+
+
+def _expected(plan: MonitoringPlan, name: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    alarm = next(alarm for alarm in plan.rules.alarms if alarm.name == name)
+    return {
+        "exp_labels": {"severity": alarm.severity, "owner": alarm.owner, **labels},
+        "exp_annotations": {
+            "summary": LABEL.sub(lambda match: labels.get(match[1], ""), alarm.summary),
+            "runbook_url": alarm.runbook,
+        },
+    }
+
+
+def _tests(plan: MonitoringPlan) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    there = {alarm.name for alarm in plan.rules.alarms}
+    for name, case in _cases().items():
+        for kind in ("fires", "silent"):
+            given = case[kind]
+            series = [{"series": text, "values": values} for text, values in given["series"].items()]
+            if name not in there or plan.watched.flavor not in given.get("flavors", FLAVORS):
+                continue
+            found.append(
+                {
+                    "name": f"{name} {kind}",
+                    "interval": given.get("interval", "1m"),
+                    "input_series": series,
+                    "alert_rule_test": [
+                        {
+                            "eval_time": given["at"],
+                            "alertname": name,
+                            "exp_alerts": [_expected(plan, name, labels) for labels in given.get("labels", ())],
+                        }
+                    ],
+                }
+            )
+    return found
+
+
+@NEEDS_PROMTOOL
+@pytest.mark.parametrize("flavor", FLAVORS)
+def test_alarms_fire_and_are_silent(flavor: Flavor, tmp_path: Path) -> None:
+    plan = planned(flavor)
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": _rules(plan)}))
+    tests = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": _tests(plan)}
+    (tmp_path / "tests.yaml").write_text(yaml.safe_dump(tests))
+    done = subprocess.run(
+        [str(PROMTOOL), "test", "rules", "tests.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alarm_has_a_case_that_fires_and_one_that_is_silent() -> None:
+    cases = _cases()
+    alarms = {alarm.name for flavor in FLAVORS for alarm in planned(flavor).rules.alarms}
+    assert alarms == cases.keys()
+    for name, case in cases.items():
+        assert case["fires"].get("labels"), name
+        assert not case["silent"].get("labels"), name
+
+
+def test_summaries_name_labels_that_the_alarm_has() -> None:
+    """A label that the query takes off would be an empty word in the text."""
+    for name, case in _cases().items():
+        alarm = next(alarm for flavor in FLAVORS for alarm in planned(flavor).rules.alarms if alarm.name == name)
+        for labels in case["fires"]["labels"]:
+            assert set(LABEL.findall(alarm.summary)) <= labels.keys(), name
+        assert "$value" not in alarm.summary
+        assert not re.search(r"[.!]$", alarm.summary), name
