@@ -113,10 +113,13 @@ def monitoring_problems(args: ObservabilityArgs, watched: Watched) -> list[Probl
     """What is wrong with what an environment says of monitoring."""
     known = monitors_of(watched.flavor)
     problems = [
-        Problem(f"metrics.excluded[{index}]", name, one_of(name, known, "a monitor"))
-        for index, name in enumerate(args.metrics.excluded)
+        Problem(f"metrics.{key}[{index}]", name, one_of(name, known, "a monitor"))
+        for key, names in (("whole", args.metrics.whole), ("excluded", args.metrics.excluded))
+        for index, name in enumerate(names)
         if name not in known
     ]
+    if watched.flavor == "ack":
+        problems += _idle(args)
     plan = _plan(args, watched)
     others = {name: monitor for name, monitor in known.items() if name not in plan.monitors}
     problems += rule_problems(args, plan.monitors, others, plan.rules)
@@ -124,6 +127,15 @@ def monitoring_problems(args: ObservabilityArgs, watched: Watched) -> list[Probl
     problems += route_problems(args, watched.audience, upstream=watched.flavor == "upstream")
     problems += _load_problems(plan)
     return problems
+
+
+def _idle(args: ObservabilityArgs) -> list[Problem]:
+    """What only the cluster's own Prometheus takes."""
+    message = "has no effect on ACK, where managed Prometheus keeps samples and sends alarms; remove it"
+    given = args.metrics.model_fields_set
+    keys = {"retention_days": "retentionDays", "storage_gib": "storageGib", "storage_class": "storageClass"}
+    problems = [Problem(f"metrics.{keys[key]}", getattr(args.metrics, key), message) for key in keys if key in given]
+    return [*problems, *([Problem("smtp", None, message)] if args.smtp else [])]
 
 
 def _plan(args: ObservabilityArgs, watched: Watched) -> MonitoringPlan:
