@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 import yaml
 
-from components.observability.alarms import LABEL
+from components.alarms import STORAGE_ALARMS
+from components.observability import ObservabilityArgs, alarm_rules, plan_monitoring, promql
+from components.observability.alarms import LABEL, labels_of
 from components.observability.component import managed_query, rule_group
+from components.observability.monitors import monitors_of
 from components.observability.planning import MonitoringPlan
 from components.observability.routing import deliveries
 from components.platform.args import Flavor
+from support import ROOT
 
-from .watching import planned
+from .watching import planned, watched
 
 CASES = Path(__file__).parent / "alarms"
 PROMTOOL = shutil.which("promtool")
@@ -125,3 +129,41 @@ def test_summaries_name_labels_that_the_alarm_has() -> None:
             assert set(LABEL.findall(alarm.summary)) <= labels.keys(), name
         assert "$value" not in alarm.summary
         assert not re.search(r"[.!]$", alarm.summary), name
+
+
+@pytest.mark.parametrize("flavor", FLAVORS)
+def test_rules_select_by_labels_that_their_metrics_have(flavor: Flavor) -> None:
+    labels = labels_of(monitors_of(flavor))
+    rules = planned(flavor).rules
+    for query in [rule.query for rule in (*rules.recordings, *rules.alarms)]:
+        for selector in promql.selectors(query):
+            unknown = selector.labels - labels.get(selector.metric, selector.labels)
+            assert not unknown, (selector.metric, unknown)
+
+
+def test_runbooks_of_all_alarms_are_in_the_docs() -> None:
+    page = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
+    anchors = {f"docs/runbooks.md#{heading.lower()}" for heading in re.findall(r"^### (\w+)$", page, re.MULTILINE)}
+    for flavor in FLAVORS:
+        assert {alarm.runbook for alarm in planned(flavor).rules.alarms} <= anchors
+    assert {f"docs/runbooks.md#{name.lower()}" for name in STORAGE_ALARMS} <= anchors
+
+
+def test_alarms_that_silence_others_exist_and_share_labels() -> None:
+    known = alarm_rules()
+    for rule in known.values():
+        assert rule.silenced_by.keys() <= known.keys(), rule.name
+
+
+def test_settings_change_what_an_alarm_says() -> None:
+    setting = {"NodeNotReady": {"severity": "info", "forMinutes": 30}, "QuotaNearlySpent": {"threshold": 75.5}}
+    alarms = {alarm.name: alarm for alarm in planned(alarms={**setting, "Watchdog": {"enabled": False}}).rules.alarms}
+    assert (alarms["NodeNotReady"].severity, alarms["NodeNotReady"].for_minutes) == ("info", 30)
+    assert alarms["QuotaNearlySpent"].query.endswith("* 100 > 75.5")
+    assert "Watchdog" not in alarms
+
+
+def test_alarms_without_their_metrics_are_left_out_and_named() -> None:
+    rules = plan_monitoring(ObservabilityArgs(), watched("upstream", "prometheus")).rules
+    assert "GpuError" in rules.missing
+    assert not {alarm.name for alarm in rules.alarms} & rules.missing.keys()
