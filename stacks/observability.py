@@ -28,6 +28,9 @@ from .tenancy import surroundings
 PROMETHEUS = "prometheus"
 """The system that watches."""
 
+JOBS_PER_NAMESPACE = 100
+"""Jobs of a namespace, finished ones that are not yet deleted among them, for the estimate. A judgement."""
+
 PODS_PER_NODE = 10
 """Pods of the platform on each node, for the estimate of samples: collectors, drivers, agents. A judgement."""
 
@@ -67,7 +70,8 @@ def watched_of(environment: Environment, stack: str, pools: Mapping[str, NodePoo
             tenants=tenants,
             timezone=environment.cluster.timezone,
         ),
-        budgets={name: {**args.budget} for name, args in environment.tenants.items() if args.budget},
+        # On ACK each tenant has alarms of its own at parts of its budget.
+        budgets={} if environment.flavor == "ack" else _budgets(environment),
         prices=_prices(surroundings(environment, stack).prices),
     )
 
@@ -104,6 +108,7 @@ def _scales(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Mapp
         "ray-pods": of("ray-"),
         "spark-executors": of("spark-executor"),
         "namespaces": Range(spaces, spaces),
+        "jobs": Range(0, JOBS_PER_NAMESPACE * spaces),
         "datasets": Range(len(environment.datasets), len(environment.datasets)),
     }
 
@@ -113,6 +118,10 @@ def _bounds(environment: Environment, pool: str) -> tuple[int, int]:
     if args.autoscaling is not None:
         return args.autoscaling.minimum, args.autoscaling.maximum
     return args.size or 0, args.size or 0
+
+
+def _budgets(environment: Environment) -> Mapping[str, Mapping[str, float]]:
+    return {name: {**args.budget} for name, args in environment.tenants.items() if args.budget}
 
 
 def _prices(prices: Mapping[str, PodPrices]) -> Mapping[str, Mapping[str, float]]:

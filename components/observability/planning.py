@@ -163,10 +163,7 @@ def _plan(args: ObservabilityArgs, watched: Watched) -> MonitoringPlan:
 def _tenant_rules(watched: Watched) -> RuleGroup:
     """Which tenant a namespace belongs to, and what its tenant may spend, as series that others are joined with."""
     rules: list[RecordingRule] = []
-    tenants = watched.audience.tenants
-    names = [_labelled(1, tenant=name, namespace=space) for name, spaces in tenants.items() for space in spaces]
-    if names:
-        rules.append(RecordingRule(record="namespace:tenant:info", queries=[" or ".join(names)]))
+    rules.append(RecordingRule(record="namespace:tenant:info", queries=[TENANTS]))
     budgets = [
         _labelled(amount, tenant=name, currency=currency)
         for name, amounts in watched.budgets.items()
@@ -178,6 +175,12 @@ def _tenant_rules(watched: Watched) -> RuleGroup:
     rules.append(RecordingRule(record="namespace:cost:hour", queries=costs))
     return RuleGroup(title="Tenants: their namespaces, budgets and costs", recordings=rules)
 
+
+TENANTS = """
+max by (namespace, tenant) (
+  label_replace(kube_namespace_labels{label_tenant!=""}, "tenant", "$1", "label_tenant", "(.+)"))
+"""
+"""Which tenant a namespace belongs to, by the label that tenants' namespaces have."""
 
 OPENCOST = """
 label_replace(sum by (namespace) (

@@ -373,7 +373,7 @@ class DocumentMonitor(Args):
     targets: DocumentRange
     series: DocumentRange
     samples_per_second: DocumentRange
-    note: str = ""
+    unconfirmed: str = ""
     """What no source confirms of it, or an empty text."""
 
 
@@ -518,6 +518,7 @@ def build(
     """Put a document together. unknown_outputs: list each resource's unknown outputs, which loads every SDK module."""
     resources = declared(recording)
     systems = watched_systems(environment, recording.stack)
+    watched = _monitoring(environment, recording.stack)
     return Document(
         environment=recording.stack,
         project=recording.project,
@@ -548,9 +549,12 @@ def build(
         tenancy=tenancy(environment, recording),
         systems=[_system(system) for system in systems],
         datasets=_datasets(environment, recording.stack),
-        monitoring=_monitoring(environment, recording.stack),
+        monitoring=watched,
         queues=_queues(queue_plan(environment, recording.stack)) if environment.in_cluster else None,
-        unconfirmed={system.name: system.unconfirmed for system in systems if system.unconfirmed},
+        unconfirmed={
+            **{system.name: system.unconfirmed for system in systems if system.unconfirmed},
+            **{f"monitor {m.name}": m.unconfirmed for m in (watched.monitors if watched else ()) if m.unconfirmed},
+        },
         cost=_cost(environment, recording.stack, resources),
     )
 
@@ -882,7 +886,7 @@ def _monitoring(environment: Environment, stack: str) -> DocumentMonitoring | No
                 targets=_range(plan.loads[name].targets),
                 series=_range(plan.loads[name].series),
                 samples_per_second=_range(plan.loads[name].samples_per_second),
-                note=monitor.note,
+                unconfirmed=monitor.unconfirmed,
             )
             for name, monitor in plan.monitors.items()
         ],

@@ -20,7 +20,7 @@ TENANTS = {
     "lab": {"training": ["training"], "notebooks": ["notebook"]},
 }
 ON_CALL = AlarmTargetArgs(mail=["on-call@example.com"])
-SCALES = ("nodes", "gpus", "pods", "ray-pods", "spark-executors", "namespaces", "datasets")
+SCALES = ("nodes", "gpus", "pods", "ray-pods", "spark-executors", "namespaces", "datasets", "jobs")
 
 
 def watched(flavor: Flavor = "upstream", *only: str, **update: Any) -> Watched:
