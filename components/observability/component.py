@@ -123,11 +123,12 @@ class Monitoring(pulumi.ComponentResource):
         """Alarms of managed Prometheus, each for those whom it reaches."""
         sent = deliveries(self.plan.rules.alarms, self.plan.routes)
         reached = {name for delivery in sent for name in delivery.targets}
-        targets = self.plan.watched.audience.targets
+        audience = self.plan.watched.audience
+        targets = audience.targets
         told = {
             name: contacts(
-                f"{self._name}-{name}",
-                f"{self._prefix}-{name}",
+                f"{self._name}-{audience.id_of(name)}",
+                f"{self._prefix}-{audience.id_of(name)}",
                 pulumi.ResourceOptions(parent=self),
                 mail=targets[name].mail,
                 phone=targets[name].phone,
@@ -142,11 +143,14 @@ class Monitoring(pulumi.ComponentResource):
                 rule = rules[delivery.targets] = self._dispatch(delivery.targets, told)
             self._managed_alarm(cluster_id, delivery, rule)
 
+    def _joined(self, targets: Sequence[str]) -> str:
+        return "-and-".join(map(self.plan.watched.audience.id_of, targets))
+
     def _dispatch(
         self, targets: Sequence[str], contacts: Mapping[str, Sequence[Contact]]
     ) -> alicloud.arms.DispatchRule:
         found = [self.plan.watched.audience.targets[target] for target in targets]
-        joined = "-and-".join(targets)
+        joined = self._joined(targets)
         return dispatch_rule(
             f"{self._name}-to-{joined}",
             f"{self._prefix}-{joined}",
@@ -164,8 +168,9 @@ class Monitoring(pulumi.ComponentResource):
         self, cluster_id: pulumi.Input[str], delivery: Delivery, rule: alicloud.arms.DispatchRule | None
     ) -> None:
         alarm = delivery.alarm
-        key = "-".join([alarm.name, *([delivery.tenant] if delivery.tenant else [])])
-        joined = "-and-".join(delivery.targets) or "nobody"
+        about = self.plan.watched.audience.id_of(delivery.tenant)
+        key = "-".join([alarm.name, *([about] if about else [])])
+        joined = self._joined(delivery.targets) or "nobody"
         alicloud.arms.PrometheusAlertRule(
             f"{self._name}-{key}",
             cluster_id=cluster_id,
