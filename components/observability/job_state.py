@@ -59,7 +59,7 @@ JOB_KINDS: Sequence[JobKind] = (
         started="lastSubmissionAttemptTime",
         ended="terminationTime",
     ),
-    # kubeflow-training 1.9.3, KubeflowOrgV1JobStatus.
+    # kubeflow/trainer @4445c12a (v1.9.4), pkg/apis/kubeflow.org/v1/common_types.go.
     *(JobKind(kind=kind, **TRAINING) for kind in ("PyTorchJob", "TFJob", "MPIJob", "XGBoostJob")),
     # kubeflow/trainer @8c0f5059, pkg/apis/trainer/v1alpha1/trainjob_types.go.
     JobKind("trainer", "trainer.kubeflow.org", "v1alpha1", "TrainJob"),
@@ -98,7 +98,10 @@ def custom_resource_state(systems: Mapping[str, str]) -> dict[str, Any]:
 def _resource(group: str, version: str, kind: str, metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "groupVersionKind": {"group": group, "version": version, "kind": kind},
+        "resourcePlural": f"{kind.lower()}s",
         "metricNamePrefix": "",
+        # Times that are not there yet are no errors: at this level they are logged only when asked for.
+        "errorLogV": 5,
         "commonLabels": {"kind": kind},
         "labelsFromPath": {"namespace": ["metadata", "namespace"], "name": ["metadata", "name"]},
         "metrics": list(metrics),

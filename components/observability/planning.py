@@ -183,11 +183,14 @@ max by (namespace, tenant) (
 """Which tenant a namespace belongs to, by the label that tenants' namespaces have."""
 
 OPENCOST = """
-label_replace(sum by (namespace) (
-  container_cpu_allocation * on (node) group_left () max by (node) (node_cpu_hourly_cost)
-  + on (namespace, pod, container, node) container_memory_allocation_bytes / 2^30
-    * on (node) group_left () max by (node) (node_ram_hourly_cost)
-), "currency", "USD", "", "")
+label_replace(
+  sum by (namespace) (container_cpu_allocation * on (node) group_left () max by (node) (node_cpu_hourly_cost))
+  + sum by (namespace) (
+    container_memory_allocation_bytes / 2^30 * on (node) group_left () max by (node) (node_ram_hourly_cost))
+  + (
+    sum by (namespace) (container_gpu_allocation * on (node) group_left () max by (node) (node_gpu_hourly_cost))
+    or sum by (namespace) (container_cpu_allocation) * 0
+  ), "currency", "USD", "", "")
 """
 """What pods take of nodes by OpenCost, an hour. It reckons in US dollars unless told otherwise (opencost 1.120.1)."""
 

@@ -132,4 +132,4 @@ def test_values_of_the_chart() -> None:
     assert values["job-queue"]["enablePrometheus"] is True
     assert values["gpu-exporter"] == {"serviceMonitor": {"enabled": False}}
     # Managed Prometheus has no chart.
-    assert prometheus_values(planned("ack")).keys() == {"gpu-exporter"}
+    assert prometheus_values(planned("ack")).keys() == {"gpu-exporter", "job-metrics"}
