@@ -117,11 +117,15 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of an environment. missing: the metrics that keep alarms out, by alarm."""
+    """The rules of an environment.
+
+    missing: the metrics that keep alarms out, by alarm; known: all alarms that there could be.
+    """
 
     recordings: Sequence[Recording]
     alarms: Sequence[Alarm]
     missing: Mapping[str, Sequence[str]]
+    known: Mapping[str, AlarmRule]
 
 
 def plan_rules(
@@ -148,7 +152,8 @@ def plan_rules(
     for name, own in args.own_alarms.items():
         alarms.append(_own(name, own))
         names.add(name)
-    return Rules(recordings, [_without_silent(alarm, names) for alarm in alarms], missing)
+    known = {rule.name: rule for group in groups.values() for rule in group.alarms}
+    return Rules(recordings, [_without_silent(alarm, names) for alarm in alarms], missing, known)
 
 
 def provided(monitors: Mapping[str, Monitor]) -> set[str]:
@@ -218,10 +223,18 @@ def _without_silent(alarm: Alarm, names: set[str]) -> Alarm:
 
 
 def rule_problems(
-    args: ObservabilityArgs, monitors: Mapping[str, Monitor], others: Mapping[str, Monitor], rules: Rules
+    args: ObservabilityArgs,
+    monitors: Mapping[str, Monitor],
+    others: Mapping[str, Monitor],
+    rules: Rules,
+    unrecorded: Mapping[str, str],
 ) -> Iterator[Problem]:
-    """What is wrong with settings of alarms and own alarms. others: the monitors of systems that do not run."""
-    known = alarm_rules()
+    """What is wrong with settings of alarms and own alarms.
+
+    others: the monitors of systems that do not run; unrecorded: queries by the names that nothing records, and that
+    must be written out.
+    """
+    known = rules.known
     for name, setting in args.alarms.items():
         path = f"alarms.{name}"
         if name not in known:
@@ -235,7 +248,14 @@ def rule_problems(
         path = f"ownAlarms.{name}"
         if name in known:
             yield Problem(path, None, "is the name of an alarm of the blueprint; choose another")
-        yield from query_problems(f"{path}.query", own.query, monitors, others, rules.recordings)
+        wrong = [*query_problems(f"{path}.query", own.query, monitors, others, rules.recordings)]
+        yield from wrong
+        if not wrong:
+            try:
+                promql.written_out(own.query, unrecorded)
+            except ValueError as error:
+                message = f"{error}, which managed Prometheus does not record; select by labels of what it is made of"
+                yield Problem(f"{path}.query", own.query, message)
         if own.owner == "tenant" and "namespace" not in own.summary:
             message = "a tenant's alarm is about a namespace; name it as {{ $labels.namespace }}"
             yield Problem(f"{path}.summary", own.summary, message)

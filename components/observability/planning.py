@@ -122,7 +122,7 @@ def monitoring_problems(args: ObservabilityArgs, watched: Watched) -> list[Probl
         problems += _idle(args)
     plan = _plan(args, watched)
     others = {name: monitor for name, monitor in known.items() if name not in plan.monitors}
-    problems += rule_problems(args, plan.monitors, others, plan.rules)
+    problems += rule_problems(args, plan.monitors, others, plan.rules, plan.unrecorded)
     problems += objective_problems(args.objectives, plan.unwatched)
     problems += route_problems(args, watched.audience, upstream=watched.flavor == "upstream")
     problems += _load_problems(plan)
