@@ -135,4 +135,11 @@ def _time(name: str, help_text: str, path: Sequence[str]) -> Mapping[str, Any]:
 
 
 def _runtime_metrics() -> list[Mapping[str, Any]]:
-    return [_time(name, f"{field} of a cache", ["status", field]) for name, field in RUNTIME_NUMBERS.items()]
+    return [
+        {
+            "name": name,
+            "help": f"{field} of a cache",
+            "each": {"type": "Gauge", "gauge": {"path": ["status", field], "nilIsZero": True}},
+        }
+        for name, field in RUNTIME_NUMBERS.items()
+    ]
