@@ -95,6 +95,16 @@ def custom_resource_state(systems: Mapping[str, str]) -> dict[str, Any]:
     return {"kind": "CustomResourceStateMetrics", "spec": {"resources": resources}}
 
 
+def reading_rules(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rights to read what a configuration names: the chart grants those of the definitions alone."""
+    kinds: dict[str, list[str]] = {}
+    for resource in state["spec"]["resources"]:
+        kinds.setdefault(resource["groupVersionKind"]["group"], []).append(resource["resourcePlural"])
+    return [
+        {"apiGroups": [group], "resources": plurals, "verbs": ["list", "watch"]} for group, plurals in kinds.items()
+    ]
+
+
 def _resource(group: str, version: str, kind: str, metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "groupVersionKind": {"group": group, "version": version, "kind": kind},

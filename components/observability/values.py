@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from .job_state import custom_resource_state
+from .job_state import custom_resource_state, reading_rules
 from .planning import MonitoringPlan
 from .routing import alertmanager_config
 
@@ -19,7 +19,10 @@ def prometheus_values(plan: MonitoringPlan) -> Mapping[str, Mapping[str, Any]]:
         found["gpu-exporter"] = {"serviceMonitor": {"enabled": False}}
     if "job-metrics" in plan.monitors:
         state = custom_resource_state(plan.watched.systems)
-        found["job-metrics"] = {"customResourceState": {"enabled": bool(state["spec"]["resources"]), "config": state}}
+        found["job-metrics"] = {
+            "customResourceState": {"enabled": bool(state["spec"]["resources"]), "config": state},
+            "rbac": {"extraRules": reading_rules(state)},
+        }
     if plan.watched.flavor == "ack":
         return found
     if "kueue" in plan.monitors:

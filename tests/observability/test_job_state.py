@@ -75,6 +75,16 @@ def test_spark_applications_have_the_fields_that_are_read() -> None:
 
 @pytest.mark.parametrize("flavor", ["upstream", "ack"])
 def test_the_chart_gets_the_configuration(flavor: Any) -> None:
-    values = prometheus_values(planned(flavor))["job-metrics"]["customResourceState"]
-    assert values["enabled"] is True
-    assert values["config"] == custom_resource_state(planned(flavor).watched.systems)
+    values = prometheus_values(planned(flavor))["job-metrics"]
+    state = custom_resource_state(planned(flavor).watched.systems)
+    assert values["customResourceState"] == {"enabled": True, "config": state}
+    # The chart grants the reading of definitions alone.
+    readable = {
+        (group, plural)
+        for rule in values["rbac"]["extraRules"]
+        for group in rule["apiGroups"]
+        for plural in rule["resources"]
+        if rule["verbs"] == ["list", "watch"]
+    }
+    resources = state["spec"]["resources"]
+    assert readable == {(r["groupVersionKind"]["group"], r["resourcePlural"]) for r in resources}
