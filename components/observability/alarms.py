@@ -16,7 +16,6 @@ from . import promql
 from .args import AlarmArgs, AlarmName, ObservabilityArgs, OwnAlarmArgs, Owner, Severity
 from .monitors import TARGET_LABELS, Monitor
 
-Group = Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")]
 Query = Annotated[str, Field(min_length=1)]
 
 
@@ -76,12 +75,6 @@ def rule_groups() -> Mapping[str, RuleGroup]:
     return {path.stem: RuleGroup(**yaml.safe_load(path.read_text(encoding="utf-8"))) for path in files}
 
 
-@functools.cache
-def alarm_rules() -> Mapping[str, AlarmRule]:
-    """All alarms of the blueprint, by name."""
-    return {rule.name: rule for group in rule_groups().values() for rule in group.alarms}
-
-
 @dataclass(frozen=True)
 class Recording:
     """A recording rule of an environment."""
@@ -96,8 +89,7 @@ class Alarm:
     """An alarm of an environment.
 
     query: whole, with its threshold; unit: of the threshold; runbook: address of what to do; silenced_by: labels by
-    the alarm that says more; jobs: kinds of jobs that it is about, empty for all; own: whether the environment brings
-    it itself.
+    the alarm that says more; jobs: kinds of jobs that it is about, empty for all.
     """
 
     name: str
@@ -112,7 +104,6 @@ class Alarm:
     unit: str = ""
     silenced_by: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     jobs: Sequence[str] = ()
-    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -214,7 +205,7 @@ def _alarm(
 
 
 def _own(name: str, own: OwnAlarmArgs) -> Alarm:
-    return Alarm(name, "own", own.severity, own.owner, own.query, own.for_minutes, own.summary, own.runbook, own=True)
+    return Alarm(name, "own", own.severity, own.owner, own.query, own.for_minutes, own.summary, own.runbook)
 
 
 def _without_silent(alarm: Alarm, names: set[str]) -> Alarm:
@@ -304,11 +295,3 @@ def _missing(metrics: Sequence[str], others: Mapping[str, Monitor]) -> str:
         where = f"which {' or '.join(systems)} brings, and does not run" if systems else "which nothing brings"
         said.append(f"{metric}, {where}")
     return "; ".join(said)
-
-
-LABEL = re.compile(r"\{\{\s*\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}")
-
-
-def summary_labels(summary: str) -> list[str]:
-    """The labels that a summary names."""
-    return LABEL.findall(summary)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ..capacity import Range
 from ..catalog import HOURS_PER_MONTH
-from ..inputs import InvalidInput, Problem, one_of
+from ..inputs import Problem, one_of, require_valid
 from ..platform.args import Flavor
 from .alarms import (
     RecordingRule,
@@ -103,14 +103,18 @@ class MonitoringPlan:
 
 def plan_monitoring(args: ObservabilityArgs, watched: Watched) -> MonitoringPlan:
     """Decide what is watched. Raises `InvalidInput` with all problems; paths are relative to `observability`."""
-    problems = monitoring_problems(args, watched)
-    if problems:
-        raise InvalidInput(problems)
-    return _plan(args, watched)
+    plan = _plan(args, watched)
+    require_valid(_problems(plan))
+    return plan
 
 
 def monitoring_problems(args: ObservabilityArgs, watched: Watched) -> list[Problem]:
     """What is wrong with what an environment says of monitoring."""
+    return _problems(_plan(args, watched))
+
+
+def _problems(plan: MonitoringPlan) -> list[Problem]:
+    args, watched = plan.args, plan.watched
     known = monitors_of(watched.flavor)
     problems = [
         Problem(f"metrics.{key}[{index}]", name, one_of(name, known, "a monitor"))
@@ -120,7 +124,6 @@ def monitoring_problems(args: ObservabilityArgs, watched: Watched) -> list[Probl
     ]
     if watched.flavor == "ack":
         problems += _idle(args)
-    plan = _plan(args, watched)
     others = {name: monitor for name, monitor in known.items() if name not in plan.monitors}
     problems += rule_problems(args, plan.monitors, others, plan.rules, plan.unrecorded)
     problems += objective_problems(args.objectives, plan.unwatched)

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from components.alarms import STORAGE_ALARMS
-from components.observability import ObservabilityArgs, alarm_rules, plan_monitoring, promql
-from components.observability.alarms import LABEL, labels_of
+from components.observability import ObservabilityArgs, plan_monitoring, promql
+from components.observability.alarms import labels_of
 from components.observability.component import managed_query, rule_group
 from components.observability.monitors import monitors_of
 from components.observability.planning import MonitoringPlan
@@ -22,6 +22,7 @@ from support import ROOT
 
 from .watching import planned, watched
 
+LABEL = re.compile(r"\{\{\s*\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}")
 CASES = Path(__file__).parent / "alarms"
 PROMTOOL = shutil.which("promtool")
 NEEDS_PROMTOOL = pytest.mark.skipif(
@@ -151,7 +152,7 @@ def test_runbooks_of_all_alarms_are_in_the_docs() -> None:
 
 
 def test_alarms_that_silence_others_exist_and_share_labels() -> None:
-    known = alarm_rules()
+    known = planned().rules.known
     for rule in known.values():
         assert rule.silenced_by.keys() <= known.keys(), rule.name
 
