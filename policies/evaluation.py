@@ -1,0 +1,207 @@
+"""Rules over resources: violations, what must wait for apply, and exceptions. Nothing here knows the engine."""
+
+import fnmatch
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError
+
+from .rule import STACK, Config, Deferred, Inputs, Level, Resource, Rule, Severity, Subject
+
+SEVERITIES: Sequence[Severity] = ("critical", "high", "medium", "low")
+Outcome = Literal["violated", "passed", "deferred", "excepted", "not applicable", "disabled"]
+
+
+class Exemption(Config):
+    """One exception to a rule. It ends by itself: from its last day on, what it was about is a violation again."""
+
+    resource: Annotated[str, Field(min_length=1)]
+    """Name or URN of the resource, with `*` for any text; `stack` for what a rule says of the whole stack."""
+
+    owner: Annotated[str, Field(min_length=1)]
+    """Who answers for it."""
+
+    reason: Annotated[str, Field(min_length=10)]
+    """Why it must be, in a sentence."""
+
+    expires: date
+    """The last day on which it holds, as YYYY-MM-DD."""
+
+    def about(self, resource: Resource) -> bool:
+        """Whether it is about a resource."""
+        names = ("stack",) if resource.type == STACK else (resource.name, resource.urn)
+        return any(fnmatch.fnmatchcase(name, self.resource) for name in names)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How one rule is held: its level, its configuration, and its exceptions."""
+
+    level: Level
+    config: Config
+    exceptions: Sequence[Exemption] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule says of a resource; resource: its URN, "" for the stack as a whole.
+
+    kind: `violation`; `deferred` where a value is unknown before apply; `excepted` with the exception that it has;
+    `expired` for a violation whose exception has ended.
+    """
+
+    rule: str
+    severity: Severity
+    level: Level
+    resource: str
+    message: str
+    kind: Literal["violation", "deferred", "excepted", "expired"] = "violation"
+
+    @property
+    def fails(self) -> bool:
+        """Whether it must stop what is about to happen."""
+        return self.kind in ("violation", "expired") and self.level in ("mandatory", "remediate")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What all rules say. outcomes: of each rule, the worst of what it found."""
+
+    findings: Sequence[Finding]
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])
+
+    @property
+    def violations(self) -> list[Finding]:
+        """What is not as it must be."""
+        return [finding for finding in self.findings if finding.kind in ("violation", "expired")]
+
+    @property
+    def failed(self) -> bool:
+        """Whether a mandatory rule is violated."""
+        return any(finding.fails for finding in self.findings)
+
+    def count(self, *outcomes: Outcome) -> int:
+        """How many rules came out so."""
+        return sum(outcome in outcomes for outcome in self.outcomes.values())
+
+
+class InvalidConfig(ValueError):
+    """Raised for a configuration that does not fit its rules. problems: one text for each, with path and value."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def settings(rules: Sequence[Rule], config: Mapping[str, Mapping[str, Any]]) -> dict[str, Setting]:
+    """The settings of rules out of the content of a `--policy-pack-config` file. `all` sets the level of the rest.
+
+    Raises `InvalidConfig` with all problems.
+    """
+    problems: list[str] = []
+    known = {rule.name for rule in rules}
+    problems += [f"{name}: not a rule of this pack" for name in config if name not in known and name != "all"]
+    found: dict[str, Setting] = {}
+    common = config.get("all", {})
+    for rule in rules:
+        try:
+            found[rule.name] = setting(rule, {**common, **config.get(rule.name, {})})
+        except ValidationError as error:
+            problems += [f"{rule.name}.{text}" for text in config_problems(error)]
+    if problems:
+        raise InvalidConfig(problems)
+    return found
+
+
+def config_problems(error: ValidationError) -> list[str]:
+    """What does not fit, one text for each value."""
+    return [
+        f"{'.'.join(str(part) for part in each['loc'])} = {each['input']!r}: {each['msg'][:1].lower()}{each['msg'][1:]}"
+        for each in error.errors()
+    ]
+
+
+class _Common(Config):
+    enforcement_level: Level | None = None
+    exceptions: Sequence[Exemption] = ()
+
+
+COMMON = {"enforcementLevel", "exceptions"}
+"""Keys that every rule's configuration may have."""
+
+
+def setting(rule: Rule, values: Mapping[str, Any]) -> Setting:
+    """The setting of one rule out of its part of a configuration. Raises pydantic's `ValidationError`."""
+    common = _Common.model_validate({key: value for key, value in values.items() if key in COMMON})
+    own = rule.config.model_validate({key: value for key, value in values.items() if key not in COMMON})
+    return Setting(common.enforcement_level or rule.level, own, common.exceptions)
+
+
+def look(
+    rule: Rule, said: Setting, resource: Resource, resources: Sequence[Resource], today: date
+) -> Iterator[Finding]:
+    """What one rule says of one resource."""
+
+    def finding(message: str, kind: Literal["violation", "deferred", "excepted", "expired"]) -> Finding:
+        urn = "" if resource.type == STACK else resource.urn
+        return Finding(rule.name, rule.severity, said.level, urn, message, kind)
+
+    about = [exemption for exemption in said.exceptions if exemption.about(resource)]
+    held = next((exemption for exemption in about if exemption.expires >= today), None)
+    try:
+        for message in rule.check(Subject(resource, resources, said.config)):
+            if held is not None:
+                yield finding(f"{message} Excepted until {held.expires} by {held.owner}: {held.reason}", "excepted")
+            elif about:
+                ended = max(about, key=lambda exemption: exemption.expires)
+                yield finding(f"{message} The exception of {ended.owner} ended on {ended.expires}.", "expired")
+            else:
+                yield finding(message, "violation")
+    except Deferred as deferred:
+        what = f"{deferred.path} is known only after apply"
+        yield finding(f"Cannot be checked before apply: {what}. `pulumi up` checks it.", "deferred")
+
+
+ORDER: Sequence[Outcome] = ("violated", "deferred", "excepted", "passed")
+OUTCOMES: Mapping[str, Outcome] = {
+    "violation": "violated",
+    "expired": "violated",
+    "deferred": "deferred",
+    "excepted": "excepted",
+}
+
+
+def evaluate(
+    rules: Sequence[Rule],
+    resources: Sequence[Resource],
+    said: Mapping[str, Setting],
+    *,
+    today: date | None = None,
+    progress: Callable[[Rule], None] | None = None,
+) -> Report:
+    """What rules say of resources, the worst first.
+
+    said: by the rules' names, see `settings`; today: on which exceptions are looked at.
+    """
+    day = today or date.today()
+    stack = next((r for r in resources if r.type == STACK), Resource(STACK, "stack", Inputs({}), ""))
+    findings: list[Finding] = []
+    outcomes: dict[str, Outcome] = {}
+    for rule in rules:
+        if progress:
+            progress(rule)
+        held = said[rule.name]
+        if held.level == "disabled":
+            outcomes[rule.name] = "disabled"
+            continue
+        about = [resource for resource in resources if rule.applies(resource)] if rule.types else [stack]
+        found = [each for one in about for each in look(rule, held, one, resources if rule.stack else (one,), day)]
+        findings += found
+        reached: set[Outcome] = {OUTCOMES[each.kind] for each in found}
+        outcomes[rule.name] = (
+            next(outcome for outcome in ORDER if outcome in {*reached, "passed"}) if about else "not applicable"
+        )
+    findings.sort(key=lambda f: (not f.fails, SEVERITIES.index(f.severity), f.rule, f.resource))
+    return Report(findings, outcomes)
