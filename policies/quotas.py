@@ -159,7 +159,7 @@ monthly_cost_within_budget = StackValidationPolicy(
                 "type": "object",
                 "properties": {
                     field.name: {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}}
-                    if field.name in ("bucket_gb", "file_system_gib")
+                    if field.name in ("bucket_gb", "file_system_gib", "log_gb_per_day_by_store")
                     else {"type": "number", "minimum": 0}
                     for field in dataclasses.fields(Usage)
                 },
