@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         ServerlessRung,
         plan_job_classes,
     )
+    from .logs import LogCollection, Logged, LoggedTenant, LogPlan, LogsArgs, plan_logs
     from .manifests import pod_templates
     from .network import NatArgs, Network, NetworkArgs, ZoneCidrs, ZoneScale, plan_network
     from .node_pools import (
@@ -205,6 +206,7 @@ _MODULES = {
         "ServerlessRung",
         "plan_job_classes",
     ),
+    "logs": ("LogCollection", "LogPlan", "Logged", "LoggedTenant", "LogsArgs", "plan_logs"),
     "manifests": ("pod_templates",),
     "network": (
         "NatArgs",
@@ -365,6 +367,11 @@ __all__ = [
     "Limits",
     "LingjunArgs",
     "LoadArgs",
+    "LogCollection",
+    "LogPlan",
+    "Logged",
+    "LoggedTenant",
+    "LogsArgs",
     "MasterArgs",
     "MetadataVolumeArgs",
     "MigrationArgs",
@@ -462,6 +469,7 @@ __all__ = [
     "deliver",
     "plan_datasets",
     "plan_job_classes",
+    "plan_logs",
     "plan_network",
     "plan_node_pool",
     "plan_queues",
