@@ -188,11 +188,10 @@ def alarm_inputs(alarm: LogAlarm, store: StorePlan, plan: LogPlan, project: Any)
     The provider's example has `condition` and `count_condition` the wrong way round; this is the form of the vendor's
     own samples.
     """
-    owner = f" of {store.tenant}" if store.tenant else ""
     fields = ["namespace"] if alarm.by_namespace else []
     return {
         "alert_name": f"{store.name}-{alarm.name.lower()}",
-        "display_name": f"{alarm.title}{owner} ({store.kind})",
+        "display_name": f"{alarm.title}: {store.name}",
         "project_name": project,
         "description": "",
         "status": "ENABLED",
@@ -222,9 +221,10 @@ def alarm_inputs(alarm: LogAlarm, store: StorePlan, plan: LogPlan, project: Any)
                     "eval_condition": {"condition": alarm.condition, "count_condition": ""},
                 }
             ],
-            "labels": [{"key": "tenant", "value": store.tenant}] if store.tenant else [],
+            # Named by the store, which keeps its name when its tenant gets another.
+            "labels": [{"key": "store", "value": store.name}],
             "annotations": [
-                {"key": "title", "value": f"{alarm.title}{owner}"},
+                {"key": "title", "value": f"{alarm.title}: {store.name}"},
                 {"key": "desc", "value": f"${{entries}} entries in {alarm.minutes} minutes, in {store.name}"},
             ],
             "auto_annotation": True,

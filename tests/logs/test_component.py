@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from components.inputs import InvalidInput
-from components.logs import LogCollection, LogPlan
+from components.logs import LogCollection, LogPlan, LogsArgs, plan_logs
 from components.logs.formats import SPARK_LOGGER
 from stacks.preview.recording import Recorded, Recording
 from support import named, recorded
 
-from .logging_of import planned
+from .logging_of import TENANTS, logged, planned
 
 STORE, INDEX = "alicloud:log/store:Store", "alicloud:log/storeIndex:StoreIndex"
 PIPELINE = "kubernetes:telemetry.alibabacloud.com/v1alpha1:ClusterAliyunPipelineConfig"
@@ -126,6 +126,7 @@ def test_alarms_have_the_vendors_form() -> None:
         "actionPolicyId": "on-call",
         "repeatInterval": "1h",
     }
+    assert configuration["labels"] == [{"key": "store", "value": "tenant-data"}]
     silent = named(recording, "logs-platform-CollectionSilent").inputs["configuration"]
     assert silent["groupConfiguration"] == {"type": "no_group"}
     assert silent["severityConfigurations"][0]["severity"] == 10
@@ -162,3 +163,10 @@ def test_without_a_way_into_the_cluster_stores_stand_alone() -> None:
 def test_upstream_has_no_resources() -> None:
     with pytest.raises(InvalidInput, match="no Log Service"):
         _collected(planned("upstream"))
+
+
+def test_another_name_of_a_tenant_changes_nothing() -> None:
+    renamed = {"research" if name == "data" else name: tenant for name, tenant in TENANTS.items()}
+    before, after = (_collected(plan_logs(LogsArgs(), logged(tenants=each))) for each in (TENANTS, renamed))
+    one, other = ({r.urn: (r.inputs, r.options) for r in recording.resources} for recording in (before, after))
+    assert one == other
