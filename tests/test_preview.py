@@ -135,7 +135,7 @@ def test_datasets_outside_the_cloud_have_no_figures(capsys: Output) -> None:
     row = "zookeeper (static) https://downloads.apache.org/zookeeper/stable/ 0 1 x 1 GiB memory"
     assert " ".join(lines[0].split()) == row
     main(["dev"])
-    assert "Datasets" not in capsys.readouterr().out
+    assert "Datasets: what" not in capsys.readouterr().out
 
 
 def test_json_has_the_figures_of_datasets(capsys: Output) -> None:
@@ -175,7 +175,7 @@ def test_markdown(capsys: Output) -> None:
     text = capsys.readouterr().out
     assert text.startswith("<!-- ack-ai-blueprint preview -->\n")
     assert text.count("## ✅") == 2
-    assert text.count("<details>") == text.count("</details>") == 13
+    assert text.count("<details>") == text.count("</details>") == 15
 
 
 def test_datasets_are_folded_in_markdown(capsys: Output) -> None:
@@ -303,7 +303,7 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     in_cluster = {
         line.rpartition("::")[2]
         for line in graph
-        if "Platform$alicloud:" in line or "Platform$kubernetes:" in line or "TrainingRuntimes$" in line
+        if re.search(r"Platform\$(alicloud|kubernetes):|TrainingRuntimes\$|Monitoring\$", line)
     }
     assert actions == {
         "extra": "added",

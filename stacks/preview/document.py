@@ -377,7 +377,7 @@ class DocumentMonitor(Args):
     targets: DocumentRange
     series: DocumentRange
     samples_per_second: DocumentRange
-    note: str = ""
+    unconfirmed: str = ""
     """What no source confirms of it, or an empty text."""
 
 
@@ -567,6 +567,7 @@ def build(
     resources = declared(recording)
     systems = watched_systems(environment, recording.stack)
     cost = _cost(environment, recording.stack, resources)
+    watched = _monitoring(environment, recording.stack)
     return Document(
         environment=recording.stack,
         project=recording.project,
@@ -597,10 +598,13 @@ def build(
         tenancy=tenancy(environment, recording),
         systems=[_system(system) for system in systems],
         datasets=_datasets(environment, recording.stack),
-        monitoring=_monitoring(environment, recording.stack),
+        monitoring=watched,
         logs=_logs(environment, recording, cost),
         queues=_queues(queue_plan(environment, recording.stack)) if environment.in_cluster else None,
-        unconfirmed={system.name: system.unconfirmed for system in systems if system.unconfirmed},
+        unconfirmed={
+            **{system.name: system.unconfirmed for system in systems if system.unconfirmed},
+            **{f"monitor {m.name}": m.unconfirmed for m in (watched.monitors if watched else ()) if m.unconfirmed},
+        },
         cost=cost,
     )
 
@@ -932,7 +936,7 @@ def _monitoring(environment: Environment, stack: str) -> DocumentMonitoring | No
                 targets=_range(plan.loads[name].targets),
                 series=_range(plan.loads[name].series),
                 samples_per_second=_range(plan.loads[name].samples_per_second),
-                note=monitor.note,
+                unconfirmed=monitor.unconfirmed,
             )
             for name, monitor in plan.monitors.items()
         ],
