@@ -12,6 +12,9 @@ from .tenancy import installed
 EVENTS = "node-problem-detector"
 """The system that collects events on ACK."""
 
+ENGINES = {"ray": "kuberay", "spark": "spark-operator"}
+"""Kinds of jobs whose engines write logs of their own, with the system that runs them."""
+
 
 def log_plan(environment: Environment, stack: str) -> LogPlan | None:
     """What a valid environment collects, None for nothing."""
@@ -26,24 +29,29 @@ def logged_of(environment: Environment, stack: str) -> Logged:
     cloud = environment.flavor == "ack"
     systems = installed(environment)
     owned = {space for name, args in environment.tenants.items() for space in args.namespaces_of(name)}
-    jobs = {space for args in environment.job_classes.values() for space in args.namespaces}
+    unowned = {space for args in environment.job_classes.values() for space in args.namespaces} - owned
+    engines = [kind for kind, system in ENGINES.items() if system in systems]
+    nobodys = LoggedTenant("", dict.fromkeys(sorted(unowned), engines), environment.logs.business.retention_days, False)
     return Logged(
         flavor=environment.flavor,
         systems=systems,
         tenants={
-            name: LoggedTenant(
-                id=args.id_of(name),
-                namespaces={space: namespace.jobs for space, namespace in args.namespaces_of(name).items()},
-                retention_days=args.logs.retention_days,
-                keep=args.removal == "keep",
-            )
-            for name, args in environment.tenants.items()
+            **({"": nobodys} if unowned else {}),
+            **{
+                name: LoggedTenant(
+                    id=args.id_of(name),
+                    namespaces={space: namespace.jobs for space, namespace in args.namespaces_of(name).items()},
+                    retention_days=args.logs.retention_days,
+                    keep=args.removal == "keep",
+                )
+                for name, args in environment.tenants.items()
+            },
         },
         project=f"{environment.name(stack)}-logs" if cloud else "",
         region=environment.region if cloud else "",
         others=_others(environment, systems) if cloud else {},
-        unowned=sorted(jobs - owned),
         serverless=cloud and environment.serverless.maximum_pods > 0,
+        runbooks=environment.observability.runbooks,
     )
 
 
@@ -61,7 +69,7 @@ def _others(environment: Environment, systems: Mapping[str, str]) -> Mapping[str
 def log_stores(plan: LogPlan | None) -> Mapping[str, StorePlan]:
     """The stores of what tenants' programs write, by tenant, which tenants make."""
     stores = plan.stores if plan is not None and plan.logged.flavor == "ack" else ()
-    return {store.tenant: store for store in stores if store.kind == "business"}
+    return {store.tenant: store for store in stores if store.kind == "business" and store.tenant}
 
 
 def log_collection_problems(environment: Environment, stack: str) -> Iterator[Problem]:

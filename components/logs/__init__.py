@@ -1,6 +1,7 @@
 """Logs of jobs and of the platform: how they are collected, taken apart, kept and asked."""
 
 from .args import (
+    BusinessLogsArgs,
     EngineLogsArgs,
     EventLogsArgs,
     KeptLogsArgs,
@@ -13,6 +14,7 @@ from .component import LogCollection
 from .planning import Logged, LoggedTenant, LogPlan, Pipeline, StorePlan, log_notes, log_problems, plan_logs
 
 __all__ = [
+    "BusinessLogsArgs",
     "EngineLogsArgs",
     "EventLogsArgs",
     "KeptLogsArgs",

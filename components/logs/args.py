@@ -46,6 +46,14 @@ class KeptLogsArgs(LogKindArgs):
     """Days for which they are kept."""
 
 
+class BusinessLogsArgs(KeptLogsArgs):
+    """What the programs of jobs write."""
+
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """Days for which they are kept where jobs belong to no tenant. Each tenant says under `logs.retentionDays` how long
+    its own are."""
+
+
 class EngineLogsArgs(KeptLogsArgs):
     """What Ray and Spark themselves write."""
 
@@ -104,11 +112,11 @@ class LogsArgs(Args):
     """Whether traces are put together, entries taken apart into fields, and the engines' told from the programs'.
     False: lines as pods print them, which is all that `logtail` can do here."""
 
-    business: LogKindArgs = LogKindArgs()
-    """What the programs of jobs write. Each tenant says under `logs.retentionDays` how long its own is kept."""
+    business: BusinessLogsArgs = BusinessLogsArgs()
+    """What the programs of jobs write, a store for each tenant, and one for jobs that belong to none."""
 
     engine: EngineLogsArgs = EngineLogsArgs()
-    """What Ray and Spark themselves write, a store for each tenant."""
+    """What Ray and Spark themselves write, stores likewise."""
 
     platform: KeptLogsArgs = KeptLogsArgs()
     """What the systems of the platform write."""

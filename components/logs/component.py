@@ -61,7 +61,9 @@ class LogCollection(pulumi.ComponentResource):
             )
         super().__init__("ack-ai-blueprint:logs:LogCollection", resource_name, None, opts)
         self._name, self._project = resource_name, project
-        made = {store.name: self._store(store) for store in plan.own_stores if store.kind != "business"}
+        made = {
+            store.name: self._store(store) for store in plan.own_stores if store.kind != "business" or not store.tenant
+        }
         owners = {store.name: (tenants or {}).get(store.tenant) for store in plan.own_stores}
         if in_cluster:
             for pipeline in plan.pipelines:

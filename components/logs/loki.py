@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .args import Kind, LogKindArgs
-from .formats import FORMATS, LEVELS, SPARK_LOGGER
+from .formats import ERROR_LEVELS, FORMATS, LEVELS, SPARK_LOGGER
 from .planning import JOB_LABELS, LOKI, LogPlan, Pipeline
-from .questions import ERROR_LEVELS, LogAlarm, log_alarms
+from .questions import LogAlarm, log_alarms, runbook
 
 ALLOY = "alloy"
 ALERTS = "prometheus"
@@ -39,7 +39,7 @@ def log_values(plan: LogPlan) -> Mapping[str, Mapping[str, Any]]:
 
 def _loki(plan: LogPlan) -> Mapping[str, Any]:
     streams = [
-        {"selector": _selector(tenant=store.tenant or None, kind=store.kind), "priority": 1, "period": _hours(days)}
+        {"selector": _selector(tenant=store.tenant, kind=store.kind), "priority": 1, "period": _hours(days)}
         for store in plan.stores
         if (days := store.retention_days) is not None
     ]
@@ -54,7 +54,7 @@ def _loki(plan: LogPlan) -> Mapping[str, Any]:
         "enable_alertmanager_v2": True,
         "ring": {"kvstore": {"store": "inmemory"}},
     }
-    groups = {"groups": [{"name": "logs", "rules": [rule(alarm) for alarm in log_alarms(plan)]}]}
+    groups = {"groups": [{"name": "logs", "rules": [rule(alarm, plan) for alarm in log_alarms(plan)]}]}
     rules = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -74,11 +74,12 @@ def _hours(days: int) -> str:
     return f"{days * 24}h"
 
 
-def _selector(**labels: str | None) -> str:
-    return "{" + ", ".join(f'{name}="{value}"' for name, value in labels.items() if value is not None) + "}"
+def _selector(**labels: str) -> str:
+    """What has some labels; an empty text stands for those that lack one."""
+    return "{" + ", ".join(f'{name}="{value}"' for name, value in labels.items()) + "}"
 
 
-def rule(alarm: LogAlarm) -> dict[str, Any]:
+def rule(alarm: LogAlarm, plan: LogPlan) -> dict[str, Any]:
     """An alarm as Loki's ruler reads it."""
     kinds = "|".join(alarm.kinds)
     stream, window = f'{{kind=~"{kinds}"}}', f"[{alarm.minutes}m]"
@@ -91,8 +92,8 @@ def rule(alarm: LogAlarm) -> dict[str, Any]:
     return {
         "alert": alarm.name,
         "expr": query,
-        "labels": {"severity": alarm.severity, "owner": "platform" if alarm.silence else "tenant"},
-        "annotations": {"summary": alarm.title},
+        "labels": {"severity": alarm.severity, "owner": alarm.owner},
+        "annotations": {"summary": alarm.title, "runbook_url": runbook(alarm, plan)},
     }
 
 
@@ -168,7 +169,9 @@ def _rules(pipeline: Pipeline) -> Iterator[list[str]]:
         "pod": "__meta_kubernetes_pod_name",
         "container": "__meta_kubernetes_pod_container_name",
         **{
-            name: f"__meta_kubernetes_pod_label_{_meta(label)}" for label, name in JOB_LABELS.items() if pipeline.tenant
+            name: f"__meta_kubernetes_pod_label_{_meta(label)}"
+            for label, name in JOB_LABELS.items()
+            if pipeline.kind != "platform"
         },
     }
     for name, source in named.items():

@@ -28,6 +28,7 @@ LOKI = "loki"
 """The system that keeps logs upstream."""
 
 PLATFORM_STORE = "platform"
+JOBS_STORE = "jobs"
 
 CLUSTER_ID = "<cluster id>"
 """What stands for the cluster's id, which the cloud alone knows, in the names of stores that ACK makes."""
@@ -56,10 +57,10 @@ SPARK_JSON = ("msg", "ts")
 
 @dataclass(frozen=True)
 class LoggedTenant:
-    """A tenant whose logs are collected.
+    """A tenant whose logs are collected, or the jobs that belong to none.
 
-    id: what its names are made of; namespaces: with the kinds of jobs that run in each; retention_days: of what its
-    programs write; keep: whether logs outlive the tenant.
+    id: what its names are made of, "" for those of none; namespaces: with the kinds of jobs that run in each;
+    retention_days: of what its programs write; keep: whether logs outlive the tenant.
     """
 
     id: str
@@ -67,14 +68,19 @@ class LoggedTenant:
     retention_days: int
     keep: bool = True
 
+    @property
+    def store(self) -> str:
+        """The store of what its programs write; pipelines and further stores have its name in front."""
+        return f"tenant-{self.id}" if self.id else JOBS_STORE
+
 
 @dataclass(frozen=True)
 class Logged:
     """What there is to collect.
 
-    systems: those that run, with their namespaces; tenants: by name; project: Log Service's, "" upstream; others:
-    stores that ACK makes in it, with the days for which they are kept, None for what is not ours to say; unowned:
-    namespaces of jobs that belong to no tenant; serverless: whether jobs may run on serverless pods.
+    systems: those that run, with their namespaces; tenants: by name, "" for jobs that belong to none; project: Log
+    Service's, "" upstream; others: stores that ACK makes in it, with the days for which they are kept, None for what
+    is not ours to say; serverless: whether jobs may run on serverless pods; runbooks: address of their page.
     """
 
     flavor: Flavor
@@ -83,8 +89,8 @@ class Logged:
     project: str = ""
     region: str = ""
     others: Mapping[str, int | None] = field(default_factory=dict[str, int | None])
-    unowned: Sequence[str] = ()
     serverless: bool = False
+    runbooks: str = "docs/runbooks.md"
 
     @property
     def collector(self) -> Collector | None:
@@ -101,8 +107,8 @@ class Logged:
 class StorePlan:
     """Where logs are kept: a store of Log Service, or what has one retention in Loki.
 
-    tenant: "" for the platform's; hot_days: None for all; fields: those that can be searched, with their types; ours:
-    False for those that ACK makes; keep: whether it outlives who it belongs to.
+    tenant: "" for the platform's and for jobs of no tenant; hot_days: None for all; fields: those that can be
+    searched, with their types; ours: False for those that ACK makes; keep: whether it outlives who it belongs to.
     """
 
     name: str
@@ -184,7 +190,7 @@ def plan_logs(args: LogsArgs, logged: Logged) -> LogPlan:
 def tenant_store(args: LogsArgs, name: str, tenant: LoggedTenant) -> StorePlan:
     """The store of what a tenant's programs write."""
     return StorePlan(
-        f"tenant-{tenant.id}",
+        tenant.store,
         "business",
         name,
         tenant.retention_days,
@@ -199,7 +205,7 @@ def _stores(args: LogsArgs, logged: Logged) -> Iterator[StorePlan]:
         yield tenant_store(args, name, tenant)
         if args.structured and args.engine.enabled and _engines(tenant):
             yield StorePlan(
-                f"tenant-{tenant.id}-engine",
+                f"{tenant.store}-engine",
                 "engine",
                 name,
                 args.engine.retention_days,
@@ -237,7 +243,7 @@ def _fields(formats: Sequence[str]) -> dict[str, Literal["text", "json"]]:
 def _pipelines(args: LogsArgs, logged: Logged, collector: Collector) -> Iterator[Pipeline]:
     for name, tenant in logged.tenants.items():
         if not args.structured:
-            yield _plain(f"tenant-{tenant.id}", "business", name, sorted(tenant.namespaces))
+            yield _plain(tenant.store, "business", name, sorted(tenant.namespaces))
         elif collector == "alloy":
             yield from _alloy_pipelines(name, tenant)
         else:
@@ -261,7 +267,7 @@ def _tenant_pipelines(name: str, tenant: LoggedTenant) -> Iterator[Pipeline]:
 
     Source: alibaba/loongcollector@f02d980 core/plugin/input/InputContainerStdio.cpp.
     """
-    store, engine = f"tenant-{tenant.id}", f"tenant-{tenant.id}-engine"
+    store, engine = tenant.store, f"{tenant.store}-engine"
     spaces, ray, spark = sorted(tenant.namespaces), _running("ray", tenant), _running("spark", tenant)
     for stream in STREAMS:
         # Spark itself writes to stderr, programs to both.
@@ -297,7 +303,7 @@ def _tenant_pipelines(name: str, tenant: LoggedTenant) -> Iterator[Pipeline]:
 
 def _alloy_pipelines(name: str, tenant: LoggedTenant) -> Iterator[Pipeline]:
     """Those of Alloy, which reads both streams of containers as one, and no files in them."""
-    store = f"tenant-{tenant.id}"
+    store = tenant.store
     spaces, ray, spark = sorted(tenant.namespaces), _running("ray", tenant), _running("spark", tenant)
     yield Pipeline(store, "business", name, spaces, store, "python", STREAMS, excluded={**RAY, **SPARK})
     if spark:
@@ -318,9 +324,12 @@ def log_problems(args: LogsArgs, logged: Logged) -> list[Problem]:
 
 def _store_problems(args: LogsArgs, logged: Logged) -> Iterator[Problem]:
     kept = {"engine": args.engine.retention_days, "platform": args.platform.retention_days}
-    kept |= {f"tenant {name}": tenant.retention_days for name, tenant in logged.tenants.items()}
-    hot = {"engine": args.engine.hot_days, "platform": args.platform.hot_days}
-    hot |= {f"tenant {name}": args.business.hot_days for name in logged.tenants}
+    kept |= {
+        f"tenant {name}" if name else "jobs of no tenant": tenant.retention_days
+        for name, tenant in logged.tenants.items()
+    }
+    hot = dict.fromkeys(kept, args.business.hot_days)
+    hot |= {"engine": args.engine.hot_days, "platform": args.platform.hot_days}
     for what, days in kept.items():
         hot_days = hot[what]
         if hot_days is not None and hot_days >= days:
@@ -379,8 +388,6 @@ def _idle(args: LogsArgs, logged: Logged) -> Iterator[Problem]:
 def log_notes(plan: LogPlan) -> list[str]:
     """What a platform engineer must know of what is not collected."""
     logged, notes = plan.logged, list[str]()
-    if logged.unowned:
-        notes.append(f"Not collected, for they belong to no tenant: {', '.join(sorted(logged.unowned))}.")
     ray = any("ray" in _engines(tenant) for tenant in logged.tenants.values())
     if plan.collector == "alloy" and ray:
         notes.append(

@@ -6,10 +6,11 @@ page on limits, 2026-02-27). In double quotes several words must all be there.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from .args import KINDS, LogAlarmName, LogsArgs, Severity
 from .formats import ERROR_LEVELS
-from .planning import EVENT_STORE, LogPlan, StorePlan
+from .planning import EVENT_STORE, PLATFORM_STORE, LogPlan, StorePlan
 
 NAMESPACE = '"__tag__:_namespace_"'
 COUNTED = f"SELECT {NAMESPACE} AS namespace, COUNT(*) AS entries GROUP BY {NAMESPACE} ORDER BY entries DESC LIMIT 100"
@@ -21,7 +22,7 @@ class LogAlarm:
     """An alarm on the entries of stores of some kinds.
 
     search: what Log Service looks for; line: the same as an expression of Loki's, "" for the level; threshold: how
-    many entries in `minutes`; silence: whether it is about there being fewer.
+    many entries in `minutes`; silence: whether it is about there being fewer; meaning, steps: its runbook.
     """
 
     name: LogAlarmName
@@ -32,7 +33,14 @@ class LogAlarm:
     threshold: int
     minutes: int
     severity: Severity
+    meaning: str
+    steps: Sequence[str]
     silence: bool = False
+
+    @property
+    def owner(self) -> Literal["platform", "tenant"]:
+        """Whose it is to look at it."""
+        return "platform" if self.silence else "tenant"
 
     @property
     def by_namespace(self) -> bool:
@@ -50,33 +58,92 @@ class LogAlarm:
         return f"entries {'<' if self.silence else '>='} {self.threshold}"
 
 
-ALARMS: Mapping[LogAlarmName, LogAlarm] = {
+LOG_ALARMS: Mapping[LogAlarmName, LogAlarm] = {
     alarm.name: alarm
     for alarm in (
-        LogAlarm("ErrorsSpike", "Many errors in logs", ("business", "engine"), ERRORS, "", 100, 15, "warning"),
         LogAlarm(
-            "OutOfMemory",
-            "Out of memory in logs",
-            ("business", "engine"),
-            '(OutOfMemoryError or OOM or OOMKilled or "out of memory")',
-            r"OutOfMemoryError|\bOOM\b|OOMKilled|out of memory",
-            1,
-            15,
-            "warning",
+            name="ErrorsSpike",
+            title="Many errors in logs",
+            kinds=("business", "engine"),
+            search=ERRORS,
+            line="",
+            threshold=100,
+            minutes=15,
+            severity="warning",
+            meaning="Jobs of a namespace write errors, by the level that their lines tell, far more often than usual.",
+            steps=(
+                "Which logger? Open the chart Who writes most of the tenant's dashboard, or `sum by (logger)` in Loki.",
+                "One job: tell its owner; its page of links leads to its metrics. All jobs: did a bucket, a cache or "
+                "the registry fail at that time? Look at the dashboard Platform.",
+                "A program that is always loud: raise `logs.alarms.ErrorsSpike.threshold`.",
+            ),
         ),
-        LogAlarm("Tracebacks", "Many tracebacks in logs", ("business",), "Traceback", "Traceback", 20, 15, "info"),
         LogAlarm(
-            "GpuErrors",
-            "Errors of GPUs or NCCL in logs",
-            ("business",),
-            '("CUDA error" or "NCCL error" or "NCCL WARN" or ncclSystemError or ncclUnhandledCudaError)',
-            "CUDA error|NCCL error|NCCL WARN|ncclSystemError|ncclUnhandledCudaError",
-            1,
-            15,
-            "warning",
+            name="OutOfMemory",
+            title="Out of memory in logs",
+            kinds=("business", "engine"),
+            search='(OutOfMemoryError or OOM or OOMKilled or "out of memory")',
+            line=r"(?i)\b(OutOfMemoryError|OOM|OOMKilled)\b|out of memory",
+            threshold=1,
+            minutes=15,
+            severity="warning",
+            meaning="A program says that it had no memory left: the process's, Java's heap, or the GPU's.",
+            steps=(
+                "CUDA out of memory: a smaller batch, or more GPUs; the pod's memory has no part in it.",
+                "Java heap space, or Ray's OOM: more memory for executors or workers, or fewer tasks at once.",
+                "WorkerOutOfMemory, too? The pod itself was killed: raise its memory limit.",
+            ),
         ),
-        # Operators always write something; jobs do not, so that silence of theirs says nothing.
-        LogAlarm("CollectionSilent", "No logs arrive", ("platform",), "*", "", 1, 60, "critical", silence=True),
+        LogAlarm(
+            name="Tracebacks",
+            title="Many tracebacks in logs",
+            kinds=("business",),
+            search="Traceback",
+            line=r"(?i)\bTraceback\b",
+            threshold=20,
+            minutes=15,
+            severity="info",
+            meaning="Programs of a namespace raise exceptions again and again.",
+            steps=(
+                "Open the chart Tracebacks by namespace; each entry has its whole trace, its pod and its job.",
+                "The same in each pod: the program or its input. In one pod only: its node.",
+            ),
+        ),
+        LogAlarm(
+            name="GpuErrors",
+            title="Errors of GPUs or NCCL in logs",
+            kinds=("business",),
+            search='("CUDA error" or "NCCL error" or "NCCL WARN" or ncclSystemError or ncclUnhandledCudaError)',
+            line=r"(?i)CUDA error|NCCL error|NCCL WARN|\b(ncclSystemError|ncclUnhandledCudaError)\b",
+            threshold=1,
+            minutes=15,
+            severity="warning",
+            meaning="A program met an error of CUDA, or its ranks could not talk to each other.",
+            steps=(
+                "GpuError at the same time? Then it is the hardware: follow that runbook.",
+                "NCCL: which rank says it first? Look at that rank's pod and node, and at its network.",
+                "Illegal memory access and device-side asserts are errors of the program.",
+            ),
+        ),
+        LogAlarm(
+            name="CollectionSilent",
+            title="No logs arrive",
+            kinds=("platform",),
+            search="*",
+            line="",
+            threshold=1,
+            minutes=60,
+            severity="critical",
+            # Operators always write something; jobs do not, so that silence of theirs says nothing.
+            silence=True,
+            meaning="Nothing was collected for an hour, not even from operators, which always write.",
+            steps=(
+                "Does the collector run on the nodes? ACK: `kubectl -n kube-system get pods | grep loongcollector`; "
+                "elsewhere the pods of `alloy` and `loki`.",
+                "ACK: `kubectl get clusteraliyunpipelineconfigs -o yaml`: does their status tell of an error?",
+                "Its role may have lost the right to write, or the project its quota: look for errors in its own logs.",
+            ),
+        ),
     )
 }
 
@@ -123,7 +190,7 @@ QUERIES: Sequence[SavedQuery] = (
 def log_alarms(plan: LogPlan) -> list[LogAlarm]:
     """The alarms as the user wants them, of what can be asked: lines as they are tell no level."""
     found: list[LogAlarm] = []
-    for name, alarm in ALARMS.items():
+    for name, alarm in LOG_ALARMS.items():
         said = plan.args.alarms.get(name)
         if said is not None and not said.enabled:
             continue
@@ -132,6 +199,11 @@ def log_alarms(plan: LogPlan) -> list[LogAlarm]:
         update = said.model_dump(exclude={"enabled"}, exclude_none=True) if said else {}
         found.append(replace(alarm, **update))
     return found
+
+
+def runbook(alarm: LogAlarm, plan: LogPlan) -> str:
+    """Address of what to do."""
+    return f"{plan.logged.runbooks}#{alarm.name.lower()}"
 
 
 def alarms_of(plan: LogPlan) -> list[tuple[LogAlarm, StorePlan]]:
@@ -158,7 +230,8 @@ def queries_of(plan: LogPlan) -> dict[str, list[tuple[StorePlan, SavedQuery]]]:
     if plan.logged.flavor == "upstream" or not plan.args.structured:
         return found
     for store in plan.stores:
-        key = f"tenant-{plan.logged.tenants[store.tenant].id}" if store.tenant else "platform"
+        job = store.kind in ("business", "engine")
+        key = plan.logged.tenants[store.tenant].store if job else PLATFORM_STORE
         found.setdefault(key, []).extend(
             (store, query)
             for query in saved_queries(plan.args)

@@ -11,10 +11,10 @@ from typing import Any
 from .args import LogKindArgs
 from .formats import FORMATS, LEVELS, SPARK_LOGGER, keys, unnamed
 from .planning import CLUSTER_ID, JOB_LABELS, LogPlan, Pipeline, StorePlan
-from .questions import LogAlarm, SavedQuery
+from .questions import LogAlarm, SavedQuery, runbook
 
-SEPARATORS = " #$^*\r\n\t,;:'\"()[]{}"
-"""Characters between the words that can be searched for."""
+SEPARATORS = " #$^*\r\n\t.,;:='\"()[]{}<>/"
+"""Characters between the words that can be searched for. Dots part packages from what is in them."""
 
 API = "telemetry.alibabacloud.com/v1alpha1"
 OLDER_API = "log.alibabacloud.com/v1alpha1"
@@ -71,7 +71,7 @@ def _input(pipeline: Pipeline) -> dict[str, Any]:
     if pipeline.excluded:
         filters["ExcludeK8sLabel"] = _labels(pipeline.excluded)
     shared: dict[str, Any] = {"ContainerFilters": filters}
-    if pipeline.tenant:
+    if pipeline.kind != "platform":
         shared["ExternalK8sLabelTag"] = dict(JOB_LABELS)
     if pipeline.format:
         form = FORMATS[pipeline.format]
@@ -226,6 +226,7 @@ def alarm_inputs(alarm: LogAlarm, store: StorePlan, plan: LogPlan, project: Any)
             "annotations": [
                 {"key": "title", "value": f"{alarm.title}: {store.name}"},
                 {"key": "desc", "value": f"${{entries}} entries in {alarm.minutes} minutes, in {store.name}"},
+                {"key": "runbook", "value": runbook(alarm, plan)},
             ],
             "auto_annotation": True,
             "send_resolved": False,

@@ -265,7 +265,7 @@ def alarm_cells(alarm: DocumentAlarm) -> tuple[str, ...]:
     """An alarm as a table shows it."""
     threshold = "" if alarm.threshold is None or not alarm.unit else f"{alarm.threshold:g} {alarm.unit}"
     minutes = f"{alarm.for_minutes}" if alarm.for_minutes else "at once"
-    name = alarm.name if alarm.channel == "Prometheus" else f"{alarm.name} (CloudMonitor)"
+    name = alarm.name if alarm.channel == "Prometheus" else f"{alarm.name} ({alarm.channel})"
     return (alarm.severity, name, threshold, minutes, ", ".join(alarm.tells) or "nobody")
 
 

@@ -26,10 +26,11 @@ from components.inputs import Args
 from components.job_classes import Rung
 from components.logs import StorePlan, log_notes
 from components.logs.formats import FORMATS
-from components.logs.questions import alarms_of, queries_of
+from components.logs.questions import alarms_of, queries_of, runbook
 from components.network import plan_network
 from components.observability import told
 from components.observability.args import SEVERITIES
+from components.observability.routing import Route
 from components.platform import SystemPlan
 from components.queues import QueuePlan, markers
 from components.queues.planning import queue_notes, settings_of
@@ -387,7 +388,7 @@ class DocumentAlarm(Args):
     name: str
     severity: Literal["critical", "warning", "info"]
     owner: Literal["platform", "tenant"]
-    channel: Literal["Prometheus", "CloudMonitor"]
+    channel: Literal["Prometheus", "CloudMonitor", "Log Service", "Loki"]
     threshold: float | None
     unit: str
     for_minutes: int
@@ -927,6 +928,21 @@ def _monitoring(environment: Environment, stack: str) -> DocumentMonitoring | No
     if plan is None:
         return None
     reached = told(plan.rules.alarms, plan.routes)
+    alarms = [
+        DocumentAlarm(
+            name=alarm.name,
+            severity=alarm.severity,
+            owner=alarm.owner,
+            channel="Prometheus",
+            threshold=alarm.threshold,
+            unit=alarm.unit,
+            for_minutes=alarm.for_minutes,
+            tells=reached[alarm.name],
+            runbook=alarm.runbook,
+        )
+        for alarm in plan.rules.alarms
+    ]
+    alarms += _storage_alarms(environment) + _log_alarms(environment, stack, plan.routes)
     return DocumentMonitoring(
         monitors=[
             DocumentMonitor(
@@ -940,21 +956,7 @@ def _monitoring(environment: Environment, stack: str) -> DocumentMonitoring | No
             )
             for name, monitor in plan.monitors.items()
         ],
-        alarms=[
-            DocumentAlarm(
-                name=alarm.name,
-                severity=alarm.severity,
-                owner=alarm.owner,
-                channel="Prometheus",
-                threshold=alarm.threshold,
-                unit=alarm.unit,
-                for_minutes=alarm.for_minutes,
-                tells=reached[alarm.name],
-                runbook=alarm.runbook,
-            )
-            for alarm in sorted(plan.rules.alarms, key=lambda alarm: SEVERITIES.index(alarm.severity))
-        ]
-        + _storage_alarms(environment),
+        alarms=sorted(alarms, key=lambda alarm: SEVERITIES.index(alarm.severity)),
         objectives=[
             DocumentObjective(name=name, title=objective.title, percent=args.percent, seconds=seconds)
             for name, (objective, args, seconds) in plan.objectives.items()
@@ -1052,6 +1054,33 @@ def _storage_alarms(environment: Environment) -> list[DocumentAlarm]:
         )
         for name, alarm in STORAGE_ALARMS.items()
         if environment.storage_alarms.throttling or name == "BucketServerErrors"
+    ]
+
+
+def _log_alarms(environment: Environment, stack: str, routes: Sequence[Route]) -> list[DocumentAlarm]:
+    """Those that are raised on logs."""
+    plan = log_plan(environment, stack)
+    if plan is None:
+        return []
+    found = {alarm.name: alarm for alarm, _ in alarms_of(plan)}
+    cloud = environment.flavor == "ack"
+    return [
+        DocumentAlarm(
+            name=alarm.name,
+            severity=alarm.severity,
+            owner=alarm.owner,
+            channel="Log Service" if cloud else "Loki",
+            threshold=alarm.threshold,
+            unit="entries",
+            for_minutes=alarm.minutes,
+            tells=[f"action policy {plan.args.action_policy}"]
+            if cloud
+            else sorted(
+                {r.target for r in routes if alarm.severity in r.severities and r.owner in (None, alarm.owner)}
+            ),
+            runbook=runbook(alarm, plan),
+        )
+        for alarm in found.values()
     ]
 
 

@@ -154,6 +154,23 @@ def test_what_is_refused() -> None:
     ]
 
 
+def test_jobs_of_no_tenant_have_stores_of_their_own() -> None:
+    nobodys = LoggedTenant("", {"scratch": ["ray", "spark"]}, 7, keep=False)
+    plan = plan_logs(LogsArgs(), logged(tenants={"": nobodys, **TENANTS}))
+    stores = {store.name: (store.kind, store.tenant, store.retention_days) for store in plan.own_stores}
+    assert stores["jobs"] == ("business", "", 7)
+    assert stores["jobs-engine"] == ("engine", "", 14)
+    assert {p.name for p in plan.pipelines if p.namespaces == ["scratch"]} == {
+        *("jobs-stdout", "jobs-stderr", "jobs-spark", "jobs-spark-engine"),
+        *("jobs-ray", "jobs-ray-engine", "jobs-ray-workers", "jobs-ray-drivers"),
+    }
+    assert ("ErrorsSpike", "jobs") in {(alarm.name, store.name) for alarm, store in alarms_of(plan)}
+    assert {"jobs", "platform", "tenant-data", "tenant-lab"} == queries_of(plan).keys()
+    assert _problems(around={"tenants": {"": nobodys}}, business={"hotDays": 7}) == [
+        "business.hotDays: must be fewer than the days for which logs of jobs of no tenant are kept, 7; or leave it out"
+    ]
+
+
 def test_two_stores_never_share_a_name() -> None:
     tenants = {**TENANTS, "data-engine": LoggedTenant("data-engine", {"other": ["ray"]}, 30)}
     assert _problems(around={"tenants": tenants}) == [
@@ -163,10 +180,8 @@ def test_two_stores_never_share_a_name() -> None:
 
 
 def test_notes() -> None:
-    plan = plan_logs(LogsArgs.model_validate({"engine": {"hotDays": 7}}), logged(unowned=["b", "a"], serverless=True))
-    notes = log_notes(plan)
-    assert notes[0] == "Not collected, for they belong to no tenant: a, b."
-    assert [("UNCONFIRMED" in note) for note in notes] == [False, True, True]
+    plan = plan_logs(LogsArgs.model_validate({"engine": {"hotDays": 7}}), logged(serverless=True))
+    assert [("UNCONFIRMED" in note) for note in log_notes(plan)] == [True, True]
     assert log_notes(planned(systems=LOGTAIL, structured=False)) == [
         "Logtail keeps all of a tenant's lines together, engine logs among them."
     ]
