@@ -303,7 +303,7 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     in_cluster = {
         line.rpartition("::")[2]
         for line in graph
-        if re.search(r"(Platform|LogCollection)\$(alicloud:cs|kubernetes):|TrainingRuntimes\$|Monitoring\$", line)
+        if re.search(r"(Platform|LogCollection)\$(alicloud:cs/|kubernetes:)|TrainingRuntimes\$|Monitoring\$", line)
     }
     assert actions == {
         "extra": "added",
