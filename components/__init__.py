@@ -60,6 +60,7 @@ if TYPE_CHECKING:
         ServerlessRung,
         plan_job_classes,
     )
+    from .logs import LogCollection, Logged, LoggedTenant, LogPlan, LogsArgs, plan_logs
     from .manifests import pod_templates
     from .network import NatArgs, Network, NetworkArgs, ZoneCidrs, ZoneScale, plan_network
     from .node_pools import (
@@ -222,6 +223,7 @@ _MODULES = {
         "ServerlessRung",
         "plan_job_classes",
     ),
+    "logs": ("LogCollection", "LogPlan", "Logged", "LoggedTenant", "LogsArgs", "plan_logs"),
     "manifests": ("pod_templates",),
     "network": (
         "NatArgs",
@@ -402,6 +404,11 @@ __all__ = [
     "Limits",
     "LingjunArgs",
     "LoadArgs",
+    "LogCollection",
+    "LogPlan",
+    "Logged",
+    "LoggedTenant",
+    "LogsArgs",
     "MaintenanceArgs",
     "MasterArgs",
     "MetadataVolumeArgs",
@@ -509,6 +516,7 @@ __all__ = [
     "deliver",
     "plan_datasets",
     "plan_job_classes",
+    "plan_logs",
     "plan_monitoring",
     "plan_network",
     "plan_node_pool",

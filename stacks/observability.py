@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from components.alarms import NotificationArgs
 from components.capacity import Range
 from components.inputs import Problem
+from components.logs.loki import log_values
 from components.node_pools import NodePoolPlan
 from components.observability import (
     PLATFORM,
@@ -19,9 +20,11 @@ from components.observability import (
 )
 from components.platform import SystemPlan
 from components.platform.planning import SHARED_NAMESPACE, closure, form_of
+from components.platform.values import merged
 from components.tenancy.planning import PodPrices
 
 from .environment import Environment, pool_plans
+from .logs import log_plan
 from .systems import systems_of
 from .tenancy import surroundings
 
@@ -174,6 +177,8 @@ def monitoring_notes(plan: MonitoringPlan) -> list[str]:
 
 
 def watched_systems(environment: Environment, stack: str) -> list[SystemPlan]:
-    """The systems of a valid environment, with the values that follow from what is watched."""
+    """The systems of a valid environment, with the values that follow from what is watched and logged."""
     plan = monitoring_plan(environment, stack)
-    return systems_of(environment, stack, prometheus_values(plan) if plan else {})
+    logs = log_plan(environment, stack)
+    wiring = merged(prometheus_values(plan) if plan else {}, log_values(logs) if logs else {})
+    return systems_of(environment, stack, wiring)

@@ -175,7 +175,7 @@ def test_markdown(capsys: Output) -> None:
     text = capsys.readouterr().out
     assert text.startswith("<!-- ack-ai-blueprint preview -->\n")
     assert text.count("## ✅") == 2
-    assert text.count("<details>") == text.count("</details>") == 15
+    assert text.count("<details>") == text.count("</details>") == 17
 
 
 def test_datasets_are_folded_in_markdown(capsys: Output) -> None:
@@ -303,7 +303,7 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     in_cluster = {
         line.rpartition("::")[2]
         for line in graph
-        if re.search(r"Platform\$(alicloud|kubernetes):|TrainingRuntimes\$|Monitoring\$", line)
+        if re.search(r"(Platform|LogCollection)\$(alicloud:cs/|kubernetes:)|TrainingRuntimes\$|Monitoring\$", line)
     }
     assert actions == {
         "extra": "added",
@@ -319,6 +319,9 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
         "autoscaler-config": "replaced",
         **dict.fromkeys(in_cluster, "replaced"),
         "kubernetes": "replaced",
+        # Their saved queries name stores by the cluster's id.
+        "logs-jobs": "changed",
+        "logs-platform": "changed",
         "volumes-curated-role": "changed",
         "volumes-curated-notebooks": "replaced",
         "volumes-curated-notebooks-claim": "replaced",
@@ -344,7 +347,7 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     assert 'serviceCidr: "172.20.0.0/16" -> "172.30.0.0/16" (forces replacement)' in text
     # What has no resource of its own, as a directory of manifests, is not counted.
     count = sum(change["action"] == "replaced" and change["custom"] for change in changes)
-    assert f"4 to add, 2 to change, {count} to replace, 4 to remove" in text
+    assert f"4 to add, 4 to change, {count} to replace, 4 to remove" in text
 
 
 def test_only_environments_that_change_are_shown(checkout: Path) -> None:

@@ -524,9 +524,12 @@ def _statements(tenant: str, args: TenantArgs, kind: JobKind, around: Surroundin
         statements += identity.object_statements(bucket, "", write=kind != "inference")
     if around.log_project:
         # Sources: SLS pages on RAM policies; writing is `log:Post*`, reading `log:Get*`, each on one log store.
-        actions = ["log:PostLogStoreLogs"] + (["log:GetLogStoreLogs"] if kind in ("notebook", "workflow") else [])
         store = f"acs:log:*:*:project/{around.log_project}/logstore/tenant-{identifier}"
-        statements.append({"Effect": "Allow", "Action": actions, "Resource": [store]})
+        statements.append({"Effect": "Allow", "Action": ["log:PostLogStoreLogs"], "Resource": [store]})
+        if kind in ("notebook", "workflow"):
+            # What Ray and Spark write for the tenant is collected beside what its programs write.
+            stores = [store, f"{store}-engine"]
+            statements.append({"Effect": "Allow", "Action": ["log:GetLogStoreLogs"], "Resource": stores})
     return statements
 
 
@@ -594,3 +597,4 @@ def tenant_assets(name: str, plan: TenantPlan, around: Surroundings) -> Iterator
     if plan.log_store:
         resource = f"acs:log:*:*:project/{around.log_project}/logstore/{plan.log_store}"
         yield "logs", "log:GetLogStoreLogs", resource
+        yield "engine logs", "log:GetLogStoreLogs", f"{resource}-engine"
