@@ -12,7 +12,7 @@ if __package__:
 
 from pulumi_policy import EnforcementLevel, PolicyPack
 
-from .pack import policies
+from policies.pack import policies
 from policies.rules import RULES
 
 PolicyPack(name="ack-ai-blueprint", enforcement_level=EnforcementLevel.MANDATORY, policies=policies(RULES))
