@@ -1,7 +1,9 @@
 """All rules of the pack, in the order in which they are documented."""
 
+from . import cluster, storage
 from .rule import Rule
-from .storage import bucket_not_public, bucket_versioning
 
-RULES: list[Rule] = [bucket_versioning, bucket_not_public]
+RULES: list[Rule] = [
+    value for module in (cluster, storage) for value in vars(module).values() if isinstance(value, Rule)
+]
 """The rules of the pack."""
