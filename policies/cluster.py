@@ -93,8 +93,8 @@ def deletion_protection(subject: Subject[Config]) -> Iterator[str]:
 def cluster_is_pro(subject: Subject[Config]) -> Iterator[str]:
     if not str(subject.inputs.get("clusterSpec")).startswith("ack.pro."):
         yield (
-            "The cluster is not of a Pro specification, which ResourcePolicies, GPU sharing and encrypted Secrets need. "
-            "Set clusterSpec to ack.pro.small."
+            "The cluster is not of a Pro specification, which ResourcePolicies, GPU sharing and encrypted Secrets "
+            "need. Set clusterSpec to ack.pro.small."
         )
 
 

@@ -55,8 +55,11 @@ def any_kubernetes(resource: Resource) -> bool:
 
 
 HOLDS_PODS = frozenset(
-    "spec template templates jobTemplate workflowSpec driver executor predictor rayClusterSpec headGroupSpec "
-    "workerGroupSpecs pytorchReplicaSpecs tfReplicaSpecs mpiReplicaSpecs Launcher Master Worker".split()
+    {
+        *("spec", "template", "templates", "jobTemplate", "workflowSpec", "driver", "executor", "predictor"),
+        *("rayClusterSpec", "headGroupSpec", "workerGroupSpecs", "Launcher", "Master", "Worker"),
+        *("pytorchReplicaSpecs", "tfReplicaSpecs", "mpiReplicaSpecs"),
+    }
 )
 """Where pod templates, or what holds them, stand in manifests."""
 
