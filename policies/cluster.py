@@ -102,7 +102,7 @@ class ControlPlaneLogs(Config):
     components: Sequence[str] = ("apiserver", "kcm", "scheduler", "ccm")
     """Components of the control plane whose logs must be kept."""
 
-    days: Annotated[int, Field(ge=1)] = 30
+    days: Annotated[int, Field(ge=1)] = 14
     """Days for which they must be kept."""
 
 
