@@ -15,7 +15,8 @@ Each file in `areas/` holds the rules of one area:
 
 A change may also have `config`, `resources` (further ones, as under `given`), `options` (by resource: protect, parent,
 operation, ignoreChanges, dependsOn) and `without` (names of resources). `links: {block: {bucket: raw}}` under `given`'s
-resources tells which resource, or list of them, a property refers to; `provider: {…}` the inputs of a resource's provider.
+resources tells which resource, or list of them, a property refers to; `provider: {…}` the inputs of a resource's
+provider.
 """
 
 import re
