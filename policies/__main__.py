@@ -1,10 +1,18 @@
-"""The policy pack, as `pulumi preview --policy-pack policies` runs it.
+"""Run by the engine, as a directory, this is the policy pack; run as a module, `python -m policies`, it audits a file.
 
-Building it starts a server and blocks, so nothing else is here.
+Building a pack starts a server and blocks, so nothing else is here.
 """
+
+import sys
+
+if __package__:
+    from .audit import main
+
+    sys.exit(main())
 
 from pulumi_policy import EnforcementLevel, PolicyPack
 
+from policies.pack import policies
 from policies.rules import RULES
 
-PolicyPack(name="ack-ai-blueprint", enforcement_level=EnforcementLevel.MANDATORY, policies=RULES)
+PolicyPack(name="ack-ai-blueprint", enforcement_level=EnforcementLevel.MANDATORY, policies=policies(RULES))

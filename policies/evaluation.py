@@ -2,7 +2,7 @@
 
 import fnmatch
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -70,7 +70,7 @@ class Report:
     """What all rules say. outcomes: of each rule, the worst of what it found."""
 
     findings: Sequence[Finding]
-    outcomes: Mapping[str, Outcome] = field(default_factory=dict[str, Outcome])
+    outcomes: Mapping[str, Outcome]
 
     @property
     def violations(self) -> list[Finding]:
@@ -81,10 +81,6 @@ class Report:
     def failed(self) -> bool:
         """Whether a mandatory rule is violated."""
         return any(finding.fails for finding in self.findings)
-
-    def count(self, *outcomes: Outcome) -> int:
-        """How many rules came out so."""
-        return sum(outcome in outcomes for outcome in self.outcomes.values())
 
 
 class InvalidConfig(ValueError):

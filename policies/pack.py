@@ -8,6 +8,8 @@ import pulumi.runtime
 import pulumi_policy as sdk
 from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 
+from components.schema import described_schema
+
 from .evaluation import COMMON, Exemption, Setting, look, setting
 from .rule import STACK, UNKNOWN, Deferred, Inputs, Resource, Rule
 
@@ -144,12 +146,14 @@ def remedied(rule: Rule, inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def schema(rule: Rule) -> sdk.PolicyConfigSchema:
     """What can be configured of a rule, as the engine checks it."""
-    own = rule.config.model_json_schema(by_alias=True)
+    own, exemption = described_schema(rule.config), described_schema(Exemption)
     properties: dict[str, Any] = {key: _inline(value, own) for key, value in own.get("properties", {}).items()}
-    common = Exemption.model_json_schema(by_alias=True)
     properties["exceptions"] = {
         "type": "array",
-        "items": {key: common[key] for key in ("type", "properties", "required", "additionalProperties")},
+        "items": {
+            key: _inline(exemption[key], exemption)
+            for key in ("type", "properties", "required", "additionalProperties")
+        },
         "description": "What is let through, by whom, why and until when.",
     }
     return sdk.PolicyConfigSchema(properties=properties)

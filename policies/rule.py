@@ -8,8 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar, overload
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
+from components.inputs import Args
 
 Area = Literal[
     "quotas", "budget", "identity", "network", "cluster", "nodes", "storage", "workloads", "cache", "hygiene"
@@ -134,12 +133,8 @@ class Resource:
         return self.type.rpartition(":")[2]
 
 
-class Config(BaseModel):
+class Config(Args):
     """Base of what can be configured of a rule; each setting has a default, and the string below it is its meaning."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
-    )
 
 
 C = TypeVar("C", bound=Config, covariant=True)

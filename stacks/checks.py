@@ -1,9 +1,12 @@
 """What must hold between the sections of an environment, beyond the types of its values."""
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from datetime import date
+
+from pydantic import ValidationError
 
 from components import catalog
 from components.alarms import alarm_problems
@@ -34,6 +37,7 @@ from .environment import (
     roles,
 )
 from .logs import log_collection_problems
+from .messages import problems_of
 from .observability import observability_problems
 from .queues import group_problems, queue_problems
 from .systems import job_kind_problems, mending_problems, systems_of
@@ -380,22 +384,21 @@ def _registry_problems(environment: Environment, stack: str) -> Iterator[Problem
 
 def _policy_problems(environment: Environment) -> Iterator[Problem]:
     rules = {rule.name: rule for rule in RULES}
-    for name, setting in environment.policies.items():
-        if name not in rules:
-            yield Problem(f"policies.{name}", None, one_of(name, rules, "a policy of the pack"))
-        elif setting.config:
-            schema = rules[name].config_schema
-            properties = schema.properties if schema else {}
-            yield from _config_problems(f"policies.{name}.config", setting.config, properties)
-
-
-def _config_problems(path: str, config: Mapping[str, Any], properties: Mapping[str, Any]) -> Iterator[Problem]:
-    import jsonschema  # Few environments configure a policy, and the import takes a while.
-
-    for key, value in config.items():
-        if key not in properties:
-            known = one_of(key, properties, "a setting of this policy") if properties else "this policy has no settings"
-            yield Problem(f"{path}.{key}", value, known)
+    for name, said in environment.policies.items():
+        path, rule = f"policies.{name}", rules.get(name)
+        if rule is None:
+            yield Problem(path, None, one_of(name, rules, "a rule of the pack"))
             continue
-        for error in jsonschema.Draft7Validator(dict(properties[key])).iter_errors(value):
-            yield Problem(f"{path}.{key}", value, f"not allowed: {error.message}")
+        if said.level in ("advisory", "disabled") and rule.floor:
+            yield Problem(f"{path}.level", said.level, "this rule is never less than mandatory; use exceptions")
+        if said.level == "remediate" and not rule.remedy:
+            able = ", ".join(sorted(other.name for other in RULES if other.remedy))
+            yield Problem(f"{path}.level", said.level, f"this rule sets nothing right by itself; those that do: {able}")
+        try:
+            rule.config.model_validate_json(json.dumps(said.config), strict=True, by_alias=True, by_name=False)
+        except ValidationError as invalid:
+            yield from (problem.under(f"{path}.config") for problem in problems_of(invalid, rule.config))
+        for index, exemption in enumerate(said.exceptions):
+            if exemption.expires < date.today():
+                message = f"ended; mend {exemption.resource}, or let {exemption.owner} give a later day and the reason"
+                yield Problem(f"{path}.exceptions[{index}].expires", exemption.expires.isoformat(), message)

@@ -30,6 +30,8 @@ from components.storage import BucketArgs
 from components.tenancy import TenancyArgs, TenantArgs, own_buckets
 from components.throttling.args import RequesterArgs, ThrottlingArgs
 from components.volumes import NasStorageClassArgs, VolumeArgs
+from policies.evaluation import Exemption
+from policies.rule import Level
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")]
 """A name that becomes part of resource names: 1 to 30 lowercase letters, digits and hyphens, a letter first."""
@@ -150,13 +152,18 @@ class ServiceQuotas(Args):
 
 
 class PolicySetting(Args):
-    """How one policy is enforced in this environment."""
+    """How one rule is enforced in this environment."""
 
-    level: Literal["mandatory", "advisory", "disabled"] | None = None
-    """Enforcement level. None: the policy's own."""
+    level: Level | None = None
+    """Enforcement level; `remediate` sets right what can safely be set right. None: the rule's own. A few rules are
+    never less than mandatory."""
 
     config: Mapping[str, JsonValue] = {}
-    """Configuration of the policy."""
+    """Configuration of the rule."""
+
+    exceptions: Sequence[Exemption] = ()
+    """What the rule lets through, each with who answers for it, why, and until when. From the day after, it is a
+    violation again."""
 
 
 class Usage(Args):
@@ -310,7 +317,7 @@ class Environment(Args):
     """What Alibaba Cloud lets the account have."""
 
     policies: Mapping[str, PolicySetting] = {}
-    """Enforcement by policy name."""
+    """Enforcement by the rule's name."""
 
     usage: Usage = Usage()
     """Expected use, for the cost estimate."""

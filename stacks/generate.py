@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import cast
 
 import yaml
-from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
 
 from components import catalog
 from components.alarms import STORAGE_ALARMS
@@ -21,6 +20,9 @@ from components.observability.monitors import monitors_of
 from components.observability.objectives import objective_rules
 from components.platform.args import Flavor
 from components.platform.planning import Form, form_of, window_text
+from components.schema import Schema, described_schema
+from policies.pack import schema
+from policies.rule import Rule
 from policies.rules import RULES
 
 from .environment import Environment
@@ -28,7 +30,6 @@ from .loading import DIRECTORY, PROJECT, environments, load_environment, read_st
 from .preview.diff import Diff
 from .preview.document import Document
 from .preview.recording import record_environment
-from .schema import Schema, described_schema
 from .tenant_page import tenant_page
 
 ROOT = DIRECTORY.parent
@@ -66,6 +67,7 @@ def files() -> Mapping[Path, str]:
         **{ROOT / "tests" / "graphs" / f"{stack}.txt": graph(stack) for stack in environments()},
         ROOT / "docs" / "environment.md": environment_page(),
         ROOT / "docs" / "policies.md": policies_page(),
+        ROOT / "policies" / "README.md": pack_readme(),
         ROOT / "docs" / "systems.md": systems_page(),
         ROOT / "docs" / "runbooks.md": runbooks_page(),
         **tenant_pages(),
@@ -339,26 +341,61 @@ def _prose(text: str) -> str:
 
 
 def policies_page() -> str:
-    """The table of rules."""
+    """The rules and their settings, by area."""
     lines = [
         "# Policies",
         "",
-        "Generated from the rules; do not edit. An environment sets level and configuration under `policies`, and the",
-        "quotas under `quotas`. Without a quota, the rule on it does not apply.",
+        "Generated from the rules; do not edit. An environment sets level, configuration and exceptions under",
+        "`policies`, and the quotas under `quotas`. Without a quota, the rule on it finds nothing.",
+        "[How the pack is used](../policies/README.md).",
         "",
-        "| policy | level | severity | looks at | what must be true | configuration |",
-        "|---|---|---|---|---|---|",
+        *rules_table(RULES),
+        "",
+        "## Settings",
+        "",
+        "Every rule has `exceptions`, too: a list of `resource` (name or URN, `*` for any text, `stack`), `owner`,",
+        "`reason` and `expires`.",
+        "",
+        "| rule | setting | default | |",
+        "|---|---|---|---|",
     ]
     for rule in RULES:
-        level = (rule.enforcement_level or EnforcementLevel.MANDATORY).value
-        scope = "each resource" if isinstance(rule, ResourceValidationPolicy) else "the stack"
-        properties = rule.config_schema.properties if rule.config_schema else {}
-        settings = "<br>".join(
-            f"`{key}`: {_prose(str(value.get('description', '')))}" for key, value in properties.items()
-        )
-        severity = rule.severity.value if rule.severity else ""
-        lines.append(f"| `{rule.name}` | {level} | {severity} | {scope} | {_prose(rule.description)} | {settings} |")
+        for key, value in schema(rule).properties.items():
+            if key != "exceptions":
+                default = f"`{json.dumps(value['default'])}`" if "default" in value else ""
+                lines.append(f"| `{rule.name}` | `{key}` | {default} | {_prose(str(value.get('description', '')))} |")
     return "\n".join(lines) + "\n"
+
+
+def rules_table(rules: Sequence[Rule]) -> list[str]:
+    """What each rule says and where it is held. Those that look at one resource stop it before it is made."""
+    lines: list[str] = []
+    for area in dict.fromkeys(rule.area for rule in rules):
+        lines += [
+            "",
+            f"### {area.capitalize()}",
+            "",
+            "| rule | level | severity | what must be true | how | must know |",
+            "|---|---|---|---|---|---|",
+        ]
+        for rule in (rule for rule in rules if rule.area == area):
+            level = (
+                f"{rule.level}, always" if rule.floor else f"{rule.level}, can remediate" if rule.remedy else rule.level
+            )
+            known = ", ".join(f"`{need}`" for need in rule.needs)
+            name = f"[`{rule.name}`]({rule.reference})" if rule.reference.startswith("http") else f"`{rule.name}`"
+            lines.append(f"| {name} | {level} | {rule.severity} | {_prose(rule.must)} | {_prose(rule.how)} | {known} |")
+    return lines[1:]
+
+
+def pack_readme() -> str:
+    """The pack's README with its table of rules as they are."""
+    path = ROOT / "policies" / "README.md"
+    head, _, rest = path.read_text(encoding="utf-8").partition(TABLE_BEGINS)
+    return "\n".join([f"{head}{TABLE_BEGINS}", "", *rules_table(RULES), "", TABLE_ENDS]) + rest.partition(TABLE_ENDS)[2]
+
+
+TABLE_BEGINS, TABLE_ENDS = "<!-- rules, generated -->", "<!-- end of rules -->"
 
 
 FLAVORS: Mapping[str, str] = {"ack": "on ACK", "upstream": "elsewhere"}

@@ -10,14 +10,13 @@ from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from components.inputs import Problem, join, one_of
 
 from .checks import check
 from .environment import Environment, settled
 from .layers import FileProblems, Layer, merge, parse_value, place_of, read_layer
-from .schema import described_schema
+from .messages import EXPECTED, path_of, problem_of, schema_at
 
 PROJECT = "ack-ai-blueprint"
 DIRECTORY = Path(__file__).parent
@@ -130,7 +129,7 @@ def load_environment(stack: str, config: StackConfig) -> Environment:
     # Without a profile that it names, an environment lacks more than its author knows.
     incomplete = bool(missing or unread) or any(problem.path in LAYER_KEYS for problem in found)
     problems = [*unread, *(placed(problem) for problem in [*missing, *_secret_problems(secret)])]
-    problems += [placed(problem) for problem in found if not (incomplete and problem.message == _EXPECTED["missing"])]
+    problems += [placed(problem) for problem in found if not (incomplete and problem.message == EXPECTED["missing"])]
     if not incomplete:
         problems += map(placed, _idle_nulls(own.data, below.data, ""))
     problems += map(placed, _stack_problems(environment, stack))
@@ -282,11 +281,10 @@ def _validate(data: Mapping[str, Any]) -> tuple[Environment, list[Problem], list
             for error in invalid.errors(include_url=False):
                 location = [part for part in error["loc"] if part != "[key]"]
                 if attempt == 0:
-                    value = None if error["type"] == "missing" else error["input"]
-                    problems.append(Problem(_path(location), value, _message(error, location)))
+                    problems.append(problem_of(error, Environment))
                 named = "[key]" in error["loc"] or error["type"] == "extra_forbidden"
-                neutral = None if named else _neutral(_schema_at(location))
-                pruned.append(_path(_prune(rest, location, neutral, missing=error["type"] == "missing")))
+                neutral = None if named else _neutral(schema_at(location, Environment))
+                pruned.append(path_of(_prune(rest, location, neutral, missing=error["type"] == "missing")))
     raise AssertionError("pruning did not end")  # pragma: no cover
 
 
@@ -323,13 +321,6 @@ def _neutral(schema: Mapping[str, Any]) -> Any:
     return "x" * schema.get("minLength", 0) if schema.get("type") == "string" and "pattern" not in schema else None
 
 
-def _path(location: Iterable[str | int]) -> str:
-    path = ""
-    for part in location:
-        path = f"{path}[{part}]" if isinstance(part, int) else join(path, part)
-    return path
-
-
 def _follows(path: str, pruned: Iterable[str]) -> bool:
     """Whether a problem may follow from a bad value: of a job class or dataset, from what it is placed on, or its own;
     of a tenant, from another that is left out."""
@@ -358,65 +349,6 @@ FOLLOWING: Mapping[str, Sequence[str]] = {
     ),
 }
 """Sections whose problems may follow from bad values of others."""
-
-_EXPECTED = {
-    "bool_type": "must be true or false",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
-    "float_type": "must be a number",
-    "string_type": "must be a text",
-    "dict_type": "must be a mapping of keys to values",
-    "mapping_type": "must be a mapping of keys to values",
-    "model_type": "must be a mapping of keys to values",
-    "list_type": "must be a list",
-    "missing": "missing; this key is required",
-}
-
-
-def _message(error: ErrorDetails, location: Sequence[str | int]) -> str:
-    kind = error["type"]
-    schema = _schema_at(location[:-1])
-    if kind == "extra_forbidden":
-        return one_of(str(location[-1]), schema.get("properties", {}), "a key here")
-    if kind == "literal_error":
-        expected = str(error.get("ctx", {}).get("expected", ""))
-        allowed = [text or number for text, number in re.findall(r"'([^']*)'|\b([0-9]+)\b", expected)]
-        return one_of(str(error["input"]), allowed, "allowed")
-    if kind in _EXPECTED:
-        return _EXPECTED[kind]
-    if kind in ("too_long", "too_short"):
-        bound = "at most {max_length}" if kind == "too_long" else "at least {min_length}"
-        entries = "entry" if 1 in error.get("ctx", {}).values() else "entries"
-        return f"must have {bound} {entries}, not {len(error['input'])}".format(**error.get("ctx", {}))
-    if kind == "string_pattern_mismatch":
-        pattern = error.get("ctx", {}).get("pattern")
-        if "[key]" in error["loc"]:
-            return f"a name must match {pattern}"
-        meaning = " ".join(_schema_at(location).get("description", "").split()).partition(". ")[0]
-        return f"must match {pattern}" + (f" ({meaning.removesuffix('.')})" if meaning else "")
-    text = error["msg"].removeprefix("Input should ").removeprefix("String should ").removeprefix("have ")
-    return f"must {text}" if text.startswith(("be ", "match ")) else f"must have {text}"
-
-
-def _schema_at(location: Sequence[str | int]) -> Mapping[str, Any]:
-    root = described_schema(Environment)
-    schema: dict[str, Any] = root
-    for part in [*location, None]:
-        if "anyOf" in schema:
-            meaning = {"description": schema["description"]} if "description" in schema else {}
-            schema = {**next(option for option in schema["anyOf"] if option.get("type") != "null"), **meaning}
-        while "$ref" in schema or "allOf" in schema:
-            reference = schema["$ref"] if "$ref" in schema else schema["allOf"][0]["$ref"]
-            schema = root["$defs"][reference.rsplit("/", 1)[1]]
-        if part is None:
-            break
-        if isinstance(part, int):
-            schema = {**{key: schema[key] for key in ("description",) if key in schema}, **schema.get("items", {})}
-        elif part in schema.get("properties", {}):
-            schema = schema["properties"][part]
-        else:
-            schema = schema.get("additionalProperties") or next(iter(schema.get("patternProperties", {}).values()), {})
-    return schema
 
 
 def _shown(value: object) -> str:

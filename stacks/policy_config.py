@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pulumi_policy import EnforcementLevel
-
 from policies.rules import RULES
 
-from .environment import Environment
+from .environment import Environment, PolicySetting
 from .logs import log_plan, store_volumes
 from .observability import monitoring_plan
 
@@ -29,13 +27,14 @@ def policy_config(environment: Environment, stack: str) -> Mapping[str, Mapping[
     }
     result: dict[str, Mapping[str, Any]] = {}
     for rule in RULES:
-        setting = environment.policies.get(rule.name)
-        level = (
-            setting.level if setting and setting.level else (rule.enforcement_level or EnforcementLevel.MANDATORY).value
-        )
-        own = dict(setting.config) if setting else {}
-        set_values = {key: value for key, value in configs.get(rule.name, {}).items() if value is not None}
-        result[rule.name] = {"enforcementLevel": level, **set_values, **own}
+        said = environment.policies.get(rule.name, PolicySetting())
+        exceptions = [exemption.model_dump(mode="json", by_alias=True) for exemption in said.exceptions]
+        result[rule.name] = {
+            "enforcementLevel": said.level or rule.level,
+            **{key: value for key, value in configs.get(rule.name, {}).items() if value is not None},
+            **said.config,
+            **({"exceptions": exceptions} if exceptions else {}),
+        }
     return result
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeGuard
 import yaml
 
 from components.tenancy import rbac
+from policies.evaluation import Report
 
 from . import loading
 from .environment import Environment, bucket_owners
@@ -24,7 +25,6 @@ from .logs import logged_of
 from .preview.describe import counted, short_type
 from .preview.diff import Change, compare, summary
 from .preview.document import Document, DocumentRange, build
-from .preview.findings import Findings
 from .preview.recording import ProgramFailed, record_environment
 from .tenancy import surroundings, tenant_plans
 from .tenant_page import tenant_page
@@ -174,7 +174,7 @@ def _without(config: StackConfig, stack: str, name: str) -> StackConfig:
 
 
 def _document(stack: str, config: StackConfig) -> Document:
-    return build(load_environment(stack, config), record_environment(stack, config), Findings([], 0, 0))
+    return build(load_environment(stack, config), record_environment(stack, config), Report((), {}))
 
 
 def effect(environment: Environment, name: str, before: Document, after: Document) -> str:

@@ -15,6 +15,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from policies.evaluation import Report
+from policies.reports import FORMATS
 from policies.rules import RULES
 
 from ..loading import DIRECTORY, InvalidEnvironment, environments, load_environment, read_stack_config
@@ -25,6 +27,8 @@ from .findings import run_policies
 from .recording import ProgramFailed, record_environment
 
 ROOT = DIRECTORY.parent
+REPORTS = ("sarif", "junit")
+"""Formats that hold the rules' findings alone."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,14 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.changed and options.diff is None:
         parser.error("--changed needs --diff")
     names: list[str] = options.environment or list(environments())
-    if options.format == "json" and len(names) > 1:
-        print("--format json prints one environment: name it", file=sys.stderr)
+    if options.format in ("json", *REPORTS) and len(names) > 1:
+        print(f"--format {options.format} prints one environment: name it", file=sys.stderr)
         return 2
     code = 0
     printed: list[str] = []
     for name in names:
         try:
-            document, diff = _preview(name, options.diff, unknown_outputs=options.format == "json")
+            document, diff, report = _preview(name, options.diff, unknown_outputs=options.format == "json")
         except (InvalidEnvironment, ProgramFailed, DiffFailed) as error:
             print(error, file=sys.stderr)
             code = 2
@@ -51,7 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.changed and options.format != "json" and diff is not None and diff.empty and not document.failed:
             continue
         printed.append(name)
-        _print(document, diff, options.format, first=len(printed) == 1)
+        if options.format in REPORTS:
+            sys.stdout.write(FORMATS[options.format](report, RULES, f"stacks/Pulumi.{name}.yaml"))
+        else:
+            _print(document, diff, options.format, first=len(printed) == 1)
     removed: Sequence[str] = ()
     if options.diff is not None and not options.environment:
         try:
@@ -65,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _print_rest(removed: Sequence[str], form: str, *, nothing: bool) -> None:
     """Print what the environments themselves do not show: those that are gone, or that nothing changes."""
-    if form == "json":
+    if form in ("json", *REPORTS):
         return
     from .markdown import MARKER
 
@@ -80,7 +87,7 @@ def _print_rest(removed: Sequence[str], form: str, *, nothing: bool) -> None:
         )
 
 
-def _preview(name: str, base: str | None, *, unknown_outputs: bool) -> tuple[Document, Diff | None]:
+def _preview(name: str, base: str | None, *, unknown_outputs: bool) -> tuple[Document, Diff | None, Report]:
     from .text import console
 
     with console(stderr=True).status(f"Previewing {name}") if sys.stderr.isatty() else _Silent():
@@ -90,7 +97,7 @@ def _preview(name: str, base: str | None, *, unknown_outputs: bool) -> tuple[Doc
         findings = run_policies(recording, RULES, policy_config(environment, name))
         document = build(environment, recording, findings, unknown_outputs=unknown_outputs)
         diff = None if base is None else compare(base, document_at(base, name, ROOT), document)
-    return document, diff
+    return document, diff, findings
 
 
 def _print(document: Document, diff: Diff | None, form: str, *, first: bool) -> None:
@@ -119,7 +126,7 @@ class _Silent:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m stacks.preview", description="Preview environments offline.")
     parser.add_argument("environment", nargs="*", help=f"default: all ({', '.join(environments())})")
-    parser.add_argument("--format", choices=("text", "json", "markdown"), default="text")
+    parser.add_argument("--format", choices=("text", "json", "markdown", *REPORTS), default="text")
     parser.add_argument("--diff", metavar="REF", help="compare with the same environment at a git revision")
     parser.add_argument("--changed", action="store_true", help="with --diff: leave out environments that do not change")
     return parser

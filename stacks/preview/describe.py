@@ -12,6 +12,7 @@ from .document import (
     Document,
     DocumentAlarm,
     DocumentDataset,
+    DocumentFinding,
     DocumentJobClass,
     DocumentLogs,
     DocumentLogStore,
@@ -562,3 +563,30 @@ def counted(names: Sequence[str]) -> str:
     """`2 SnatEntry, Alias`: names with how often each occurs, in order of appearance."""
     counts = {name: names.count(name) for name in dict.fromkeys(names)}
     return ", ".join(f"{count} {name}" if count > 1 else name for name, count in counts.items())
+
+
+def decided(document: Document) -> list[DocumentFinding]:
+    """What rules found, but for what only apply can tell."""
+    return [finding for finding in document.findings if finding.kind != "deferred"]
+
+
+def finding_cells(finding: DocumentFinding, environment: str) -> tuple[str, str, str, str, str]:
+    """A finding: how it is to be taken, its severity, rule, resource and message."""
+    label = "excepted" if finding.kind == "excepted" else finding.enforcement_level
+    resource = finding.resource.rpartition("::")[2] or environment
+    return label, finding.severity, finding.policy, resource, finding.message
+
+
+def waiting(document: Document) -> list[str]:
+    """What only apply can tell, a line for each rule."""
+    found: dict[str, list[str]] = {}
+    for finding in document.findings:
+        if finding.kind == "deferred":
+            name = finding.resource.rpartition("::")[2] or document.environment
+            found.setdefault(f"{finding.policy}: {finding.message}", []).append(name)
+    return [f"{text} {_some(names)}" for text, names in sorted(found.items())]
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"({', '.join(names[:3])}{rest})"

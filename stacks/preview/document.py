@@ -39,6 +39,7 @@ from components.tenancy import declared as sharing
 from components.tenancy.planning import own_bucket, prefix_of, promises
 from components.throttling.planning import GuaranteeRow, not_protected, plan_throttling, support_request
 from components.throttling.wire import UNLIMITED
+from policies.evaluation import Outcome, Report
 
 from ..addresses import AddressNeed, address_needs
 from ..datasets import dataset_notes, dataset_plans, dataset_sharing
@@ -48,7 +49,6 @@ from ..observability import monitoring_notes, monitoring_plan, watched_systems
 from ..policy_config import policy_config, usage_by_resource
 from ..queues import queue_plan
 from ..tenancy import network_of, promised, surroundings, tenancy_notes, tenant_plans
-from .findings import Findings
 from .recording import Options, Recorded, Recording
 
 
@@ -75,21 +75,28 @@ class DocumentResource(Args):
 
 
 class DocumentFinding(Args):
-    """One violation of a policy."""
+    """What a rule says of a resource."""
 
     policy: str
-    severity: Literal["critical", "high", "medium", "low", "unspecified"]
+    severity: Literal["critical", "high", "medium", "low"]
     enforcement_level: Literal["mandatory", "advisory", "remediate", "disabled"]
     resource: str
-    """URN of the resource, or an empty text where the whole stack violates."""
+    """URN of the resource, or an empty text for the whole stack."""
     message: str
+    kind: Literal["violation", "deferred", "excepted", "expired"] = "violation"
+    """`deferred`: a value is unknown before apply; `excepted`, `expired`: there is an exception, or was."""
+
+    @property
+    def fails(self) -> bool:
+        """Whether it must stop what is about to happen."""
+        return self.kind in ("violation", "expired") and self.enforcement_level in ("mandatory", "remediate")
 
 
 class DocumentPolicies(Args):
-    """How many policies ran."""
+    """How the rules came out."""
 
-    checked: int
-    disabled: int
+    outcomes: Mapping[str, Outcome] = {}
+    """The outcome of each rule, the worst of what it found."""
     config: Mapping[str, Mapping[str, JsonValue]] = {}
     """The content of a `--policy-pack-config` file: level and configuration by policy."""
 
@@ -548,7 +555,7 @@ class Document(Args):
     def failed(self) -> bool:
         """Whether a mandatory policy is violated, or a tenant reaches what nobody let it."""
         holes = self.tenancy.holes if self.tenancy else ()
-        return bool(holes) or any(finding.enforcement_level == "mandatory" for finding in self.findings)
+        return bool(holes) or any(finding.fails for finding in self.findings)
 
 
 def declared(recording: Recording) -> list[Resource]:
@@ -562,7 +569,7 @@ def declared(recording: Recording) -> list[Resource]:
 
 
 def build(
-    environment: Environment, recording: Recording, findings: Findings, *, unknown_outputs: bool = False
+    environment: Environment, recording: Recording, findings: Report, *, unknown_outputs: bool = False
 ) -> Document:
     """Put a document together. unknown_outputs: list each resource's unknown outputs, which loads every SDK module."""
     resources = declared(recording)
@@ -584,13 +591,13 @@ def build(
                     "enforcement_level": f.level,
                     "resource": f.resource,
                     "message": f.message,
+                    "kind": f.kind,
                 }
             )
-            for f in findings.violations
+            for f in findings.findings
         ],
         policies=DocumentPolicies(
-            checked=findings.checked,
-            disabled=findings.disabled,
+            outcomes=findings.outcomes,
             config=policy_config(environment, recording.stack),
         ),
         capacity=_capacity(environment, resources),

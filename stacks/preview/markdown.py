@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from policies.reports import counts
+
 from .describe import (
     ALARM_COLUMNS,
     DATASET_COLUMNS,
@@ -17,7 +19,9 @@ from .describe import (
     counted,
     dataset_cells,
     dataset_lines,
+    decided,
     describe,
+    finding_cells,
     holes,
     isolation_rows,
     isolation_sums,
@@ -36,6 +40,7 @@ from .describe import (
     system_cells,
     tenant_cells,
     throttle_cells,
+    waiting,
 )
 from .diff import Diff, summary
 from .document import Document, DocumentQueues, DocumentTenancy, DocumentThrottling
@@ -48,18 +53,13 @@ def render(document: Document, diff: Diff | None = None) -> str:
     """One environment as a section."""
     mark = "❌" if document.failed else "✅"
     parts = [f"## {mark} `{document.environment}`", "", *_facts(document, diff), ""]
-    if document.findings:
+    findings = [(f.fails, *finding_cells(f, document.environment)) for f in decided(document)]
+    if findings:
         parts += _table(
             ("Level", "Severity", "Policy", "Resource", "Finding"),
             [
-                (
-                    f"**{f.enforcement_level}**" if f.enforcement_level == "mandatory" else f.enforcement_level,
-                    f.severity,
-                    f"`{f.policy}`",
-                    f.resource.rpartition("::")[2] or document.environment,
-                    f.message,
-                )
-                for f in document.findings
+                (f"**{level}**" if fails else level, severity, f"`{policy}`", resource, text)
+                for fails, level, severity, policy, resource, text in findings
             ],
         )
     if diff is not None and diff.policies:
@@ -125,8 +125,8 @@ def _facts(document: Document, diff: Diff | None) -> Iterable[str]:
         at_least = "" if cost.complete else "at least "
         before = cost_before(document, diff)
         yield f"- **Monthly cost**: {at_least}{money(cost.totals)}{before}, list prices of {cost.price_date}"
-    policies = document.policies
-    yield f"- **Policies**: {policies.checked} checked, {policies.disabled} disabled, {len(document.findings)} findings"
+    yield f"- **Policies**: {counts(document.policies.outcomes)}"
+    yield from (f"  - {line}" for line in waiting(document))
 
 
 def _pools(document: Document) -> list[str]:

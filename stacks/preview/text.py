@@ -8,6 +8,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from policies.reports import counts
+
 from .describe import (
     ALARM_COLUMNS,
     DATASET_COLUMNS,
@@ -23,7 +25,9 @@ from .describe import (
     counted,
     dataset_cells,
     dataset_lines,
+    decided,
     describe,
+    finding_cells,
     holes,
     isolation_rows,
     isolation_sums,
@@ -43,6 +47,7 @@ from .describe import (
     system_cells,
     tenant_cells,
     throttle_cells,
+    waiting,
 )
 from .diff import Diff, summary
 from .document import Document, DocumentRange, DocumentResource
@@ -333,17 +338,13 @@ def _money(amount: float) -> str:
 
 
 def _findings(document: Document) -> RenderableType:
-    policies = document.policies
-    counts = f"{policies.checked} policies checked, {policies.disabled} disabled"
-    if not document.findings:
-        return f"{counts}: no findings"
+    said = counts(document.policies.outcomes)
     table = _table("level", "severity", "policy", "resource", "")
-    for finding in document.findings:
-        style = LEVEL_STYLES.get(finding.enforcement_level, "")
-        resource = finding.resource.rpartition("::")[2] or document.environment
-        level = Text(finding.enforcement_level, style=style)
-        table.add_row(level, finding.severity, finding.policy, resource, escape(finding.message))
-    return Group(f"{counts}:", table)
+    for finding in decided(document):
+        label, *cells = finding_cells(finding, document.environment)
+        table.add_row(Text(label, style=LEVEL_STYLES.get(label, "")), *map(escape, cells))
+    parts: list[RenderableType] = [f"{said}:", table] if table.row_count else [f"{said}: no findings"]
+    return Group(*parts, *map(escape, waiting(document)))
 
 
 def _unconfirmed(document: Document) -> RenderableType | None:
@@ -391,8 +392,8 @@ def _summary(document: Document, diff: Diff | None) -> Text:
     if cost.totals:
         before = cost_before(document, diff)
         parts.append(f"{'' if cost.complete else 'at least '}{money(cost.totals)} a month{before}")
-    mandatory = sum(finding.enforcement_level == "mandatory" for finding in document.findings)
-    advisory = len(document.findings) - mandatory
+    mandatory = sum(finding.fails for finding in document.findings)
+    advisory = sum(finding.kind in ("violation", "expired") for finding in document.findings) - mandatory
     parts.append(f"{mandatory} mandatory and {advisory} advisory findings")
     if document.tenancy is not None and document.tenancy.holes:
         parts.append(f"{len(document.tenancy.holes)} holes between tenants")

@@ -1,17 +1,22 @@
-"""The pack as the engine runs it: a process of its own, spoken to over gRPC."""
+"""The pack as the engine runs it: a process of its own, spoken to over gRPC, and the SDK's analyzer in this one."""
 
 import subprocess
 import sys
 from collections.abc import Generator
-from typing import Any
 
 import grpc
 import pytest
-from google.protobuf import empty_pb2, struct_pb2
+from analyzer import Analyzer
+from cases import Change, cases, changed, changes, report, resources
+from google.protobuf import empty_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
+from policies.pack import schema
 from policies.rules import RULES
 from support import ROOT
+
+BY_NAME = {rule.name: rule for rule in RULES}
+CASES = cases()
 
 
 @pytest.fixture(scope="module")
@@ -33,58 +38,75 @@ def test_all_rules_are_in_the_pack(pack: analyzer_pb2_grpc.AnalyzerStub) -> None
     info = pack.GetAnalyzerInfo(empty_pb2.Empty())
     assert info.name == "ack-ai-blueprint"
     assert [policy.name for policy in info.policies] == [rule.name for rule in RULES]
-    assert all(policy.description for policy in info.policies)
+    assert all(policy.description and policy.remediation_steps and policy.severity for policy in info.policies)
 
 
 def test_a_violation_reaches_the_engine(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
-    properties = struct_pb2.Struct()
-    properties.update({"acl": "public-read", "tags": {"environment": "test", "managed-by": "pulumi"}})
-    request = analyzer_pb2.AnalyzeRequest(
-        type="alicloud:oss/bucket:Bucket",
-        urn="urn:pulumi:test::project::alicloud:oss/bucket:Bucket::bucket",
-        name="bucket",
-        properties=properties,
-    )
+    (bucket, *_) = resources(changed(CASES["bucket-not-public"], CASES["bucket-not-public"]["fails"][0]))
+    request = Analyzer(RULES, {}).request(bucket)
     found = {diagnostic.policyName: diagnostic for diagnostic in pack.Analyze(request).diagnostics}
     assert found["bucket-not-public"].enforcementLevel == analyzer_pb2.MANDATORY
     assert "everybody can reach its objects" in found["bucket-not-public"].message
-    assert found["deletion-protection"].enforcementLevel == analyzer_pb2.ADVISORY
 
 
-def _analyzer_resource(kind: str, name: str, properties: dict[str, Any]) -> analyzer_pb2.AnalyzerResource:
-    values = struct_pb2.Struct()
-    values.update(properties)
-    return analyzer_pb2.AnalyzerResource(
-        type=kind, name=name, urn=f"urn:pulumi:test::project::{kind}::{name}", properties=values
-    )
+@pytest.mark.parametrize("change", changes("fails"), ids=str)
+def test_the_engine_is_told_what_the_audit_finds(change: Change) -> None:
+    rule = BY_NAME[change.case]
+    config = {**CASES[change.case].get("config", {}), **change.values.get("config", {})}
+    made = resources(changed(CASES[change.case], change.values))
+    if any(one.operation for one in made):
+        pytest.skip("the engine tells policies nothing of what it is about to do")
+    found = Analyzer([rule], {rule.name: config}).diagnostics(made)
+    told = sorted((d.urn, d.message.removeprefix(d.description).lstrip("\n")) for d in found)
+    assert told == sorted((f.resource, f.message) for f in report(rule, config, made).findings)
+    assert {d.enforcementLevel for d in found} == {
+        {"mandatory": analyzer_pb2.MANDATORY, "advisory": analyzer_pb2.ADVISORY}[rule.level]
+    }
 
 
-def test_what_lies_in_a_cluster_to_be_made_counts_as_it_was_shown(pack: analyzer_pb2_grpc.AnalyzerStub) -> None:
+@pytest.mark.parametrize(("name", "path"), [(name, path) for name in CASES for path in CASES[name].get("unknown", ())])
+def test_the_engine_is_told_what_must_wait(name: str, path: str) -> None:
+    rule = BY_NAME[name]
+    found = Analyzer([rule], {name: CASES[name].get("config", {})}).diagnostics(resources(CASES[name]["given"], path))
+    assert [d.enforcementLevel for d in found] == [analyzer_pb2.ADVISORY]
+    assert "Cannot be checked before apply" in found[0].message
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.remedy], ids=lambda rule: rule.name)
+def test_the_engine_gets_the_remedy(rule: object) -> None:
+    one = BY_NAME[getattr(rule, "name", "")]
+    case = CASES[one.name]
+    change = next(values for values in case["fails"] if values.get("remedied", True))
+    config = {one.name: {"enforcementLevel": "remediate", **case.get("config", {})}}
+    analyzer = Analyzer([one], config)
+    made = [resource for resource in resources(changed(case, change)) if one.applies(resource)]
+    remedies = [remedy for resource in made for remedy in analyzer.remedied(resource)]
+    assert remedies
+    assert all(remedy.properties.fields and not remedy.diagnostic for remedy in remedies)
+
+
+def test_what_lies_in_a_cluster_to_be_made_counts_as_it_was_shown() -> None:
     """Before the cluster exists, the engine validates the stack without the properties of what will lie in it."""
-    kind = "kubernetes:scheduling.alibabacloud.com/v1alpha1:ResourcePolicy"
-    pool = _analyzer_resource(
-        "alicloud:cs/nodePool:NodePool",
-        "pool",
-        {
-            "instanceTypes": ["ecs.g8i.2xlarge", "ecs.g7.2xlarge"],
-            "spotStrategy": "SpotAsPriceGo",
-            "labels": [{"key": "node-pool", "value": "cheap"}, {"key": "spot", "value": "true"}],
-            "taints": [{"key": "spot"}],
-            "desiredSize": "1",
-        },
-    )
-
-    def found() -> list[tuple[str, str]]:
-        request = analyzer_pb2.AnalyzeStackRequest(resources=[pool, _analyzer_resource(kind, "policy", {})])
-        return [
-            (diagnostic.policyName, diagnostic.message)
-            for diagnostic in pack.AnalyzeStack(request).diagnostics
-            if diagnostic.policyName == "spot-has-fallback"
+    case = CASES["spot-has-fallback"]
+    made = resources(case["given"])
+    analyzer = Analyzer([BY_NAME["spot-has-fallback"]], {})
+    assert analyzer.diagnostics(made) == []
+    shown = [type(one)(**{**vars(one), "inputs": type(one.inputs)({})}) if one.kubernetes else one for one in made]
+    stack = analyzer_pb2.AnalyzeStackRequest(
+        resources=[
+            analyzer_pb2.AnalyzerResource(
+                type=r.type, urn=r.urn, name=r.name, properties=analyzer.request(r).properties
+            )
+            for r in shown
         ]
+    )
+    assert list(analyzer.servicer.AnalyzeStack(stack, None).diagnostics) == []
 
-    ((_, message),) = found()
-    assert "can't be known during preview" in message
-    units = [{"nodeSelector": {"node-pool": "cheap", "spot": "true"}}, {"nodeSelector": {"node-pool": "dear"}}]
-    shown = _analyzer_resource(kind, "policy", {"spec": {"units": units}})
-    pack.Analyze(analyzer_pb2.AnalyzeRequest(type=kind, urn=shown.urn, name=shown.name, properties=shown.properties))
-    assert found() == []
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
+def test_settings_have_a_schema_that_the_engine_takes(rule: object) -> None:
+    """Each setting has a type and a meaning, and refers to nothing elsewhere."""
+    for key, value in schema(BY_NAME[getattr(rule, "name", "")]).properties.items():
+        assert value.get("type") or value.get("enum") or value.get("anyOf"), key
+        assert value["description"], key
+        assert "$ref" not in str(value)

@@ -10,10 +10,10 @@ import pytest
 
 from components.capacity import Resource
 from components.tenancy import Isolation, TenantPlan, assets_of, declared, isolation, network_policies, tenant_isolation
+from policies.evaluation import Report
 from stacks.datasets import dataset_sharing
 from stacks.loading import environments, load_environment, read_stack_config
 from stacks.preview.document import build
-from stacks.preview.findings import Findings
 from stacks.preview.recording import record_environment
 from stacks.tenancy import network_of, surroundings, tenant_plans
 from support import overlaid
@@ -506,7 +506,7 @@ MADE_HOLES: Mapping[str, tuple[Sequence[Change], set[tuple[str, str, str]]]] = {
 def test_shipped_environments_have_no_holes(stack: str) -> None:
     config = read_stack_config(stack)
     environment = load_environment(stack, config)
-    document = build(environment, record_environment(stack, config), Findings([], 0, 0))
+    document = build(environment, record_environment(stack, config), Report((), {}))
     assert (document.tenancy is None) == (not environment.tenants)
     assert document.tenancy is None or document.tenancy.holes == []
 
@@ -527,7 +527,7 @@ def test_made_holes_are_seen(changes: Sequence[Change], holes: set[tuple[str, st
 def test_a_hole_fails_the_preview(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("stacks.preview.document.sharing", lambda plans: {})
     config = read_stack_config(STACK)
-    document = build(load_environment(STACK, config), record_environment(STACK, config), Findings([], 0, 0))
+    document = build(load_environment(STACK, config), record_environment(STACK, config), Report((), {}))
     assert document.tenancy is not None
     assert {(way.source, way.target) for way in document.tenancy.holes} == {
         ("research", "data"),
@@ -563,7 +563,7 @@ def test_the_work_grows_with_the_tenants(monkeypatch: pytest.MonkeyPatch) -> Non
         environment = load_environment("dev", config)
         recording = record_environment("dev", config)
         looks.append(0)
-        document = build(environment, recording, Findings([], 0, 0))
+        document = build(environment, recording, Report((), {}))
         assert document.tenancy is not None
         assert document.tenancy.holes == []
     assert 0 < looks[1] <= 2 * looks[0]

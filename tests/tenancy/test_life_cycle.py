@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
+from policies.evaluation import Report
 from stacks.loading import StackConfig, load_environment
 from stacks.preview.diff import Diff, compare, summary
 from stacks.preview.document import Document, build
-from stacks.preview.findings import Findings
 from stacks.preview.recording import Recording, record_environment
 from support import overlaid
 
@@ -38,7 +38,7 @@ COMPARING = ("monitoring-dashboard-cost", "monitoring-BudgetBurn")
 def _recorded(**values: Any) -> tuple[Document, Recording]:
     config = overlaid("prod", values)
     recording = record_environment("prod", config)
-    return build(load_environment("prod", config), recording, Findings([], 0, 0)), recording
+    return build(load_environment("prod", config), recording, Report((), {})), recording
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +118,7 @@ def test_what_would_be_made_anew_beside_what_stays_is_named(prod: tuple[Document
     documents: list[Document] = []
     for values in (before, {}):
         config = overlaid("dev", values)
-        documents.append(build(load_environment("dev", config), record_environment("dev", config), Findings([], 0, 0)))
+        documents.append(build(load_environment("dev", config), record_environment("dev", config), Report((), {})))
     (made,) = [c for c in _diff(*documents).changes if c.name == "job-classes-ray"]
     assert (made.action, made.exists) == ("added", True)
     assert not [c.name for c in _diff(prod[0], _recorded(tenants={"vision": VISION})[0]).changes if c.exists]
@@ -155,9 +155,9 @@ def test_twice_another_name() -> None:
 def test_a_namespace_of_job_classes_moves_to_a_tenant() -> None:
     """dev has no tenants: the namespace `ray` is made with the job classes there."""
     config, moved = overlaid("dev", {}), {"cleaning": {**_small(), "namespaces": {"ray": {"jobs": ["ray"]}}}}
-    before = build(load_environment("dev", config), record_environment("dev", config), Findings([], 0, 0))
+    before = build(load_environment("dev", config), record_environment("dev", config), Report((), {}))
     config = overlaid("dev", {"tenants": moved})
-    after = build(load_environment("dev", config), record_environment("dev", config), Findings([], 0, 0))
+    after = build(load_environment("dev", config), record_environment("dev", config), Report((), {}))
     actions = {change.name: change.action for change in _diff(before, after).changes}
     assert actions["tenant-cleaning-ray"] == "changed"
     assert "job-classes-ray" not in actions

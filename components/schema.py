@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, get_args
 
-from components.inputs import Args
+from .inputs import Args
 
 Schema = dict[str, Any]
 
