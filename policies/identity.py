@@ -7,7 +7,8 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .resources import DEDICATED_CLUSTER, EDGE_CLUSTER, MANAGED_CLUSTER, SERVERLESS_CLUSTER, Statement, statements
+from .documents import Statement, statements
+from .resources import DEDICATED_CLUSTER, EDGE_CLUSTER, MANAGED_CLUSTER, SERVERLESS_CLUSTER
 from .rule import Config, Deferred, Inputs, Resource, Subject, Unknown, rule, whole
 
 RAM_POLICY = "alicloud:ram/policy:Policy"

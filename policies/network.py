@@ -5,17 +5,9 @@ from fnmatch import fnmatchcase
 from itertools import combinations
 from typing import Any
 
-from .resources import (
-    BUCKET,
-    BUCKET_POLICY,
-    CLUSTERS,
-    SERVERLESS_CLUSTER,
-    Network,
-    networks,
-    ports,
-    statements,
-    within,
-)
+from .addresses import Network, networks, ports, within
+from .documents import statements
+from .resources import BUCKET, BUCKET_POLICY, CLUSTERS, SERVERLESS_CLUSTER
 from .rule import Config, Inputs, Resource, Subject, rule
 
 SECURITY_GROUP_RULE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"

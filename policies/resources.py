@@ -1,23 +1,24 @@
-"""What rules of several areas read: types of resources, addresses, ports, and documents of policies."""
+"""What rules of several areas look at: types of resources, and how their properties are read."""
 
-import ipaddress
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+import fnmatch
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from .rule import Items
+from components.manifests import PodTemplate, UnreadableTemplate, pod_templates
+
+from .rule import Deferred, Inputs, Items, Resource, Subject, Unknown, whole
 
 BUCKET = "alicloud:oss/bucket:Bucket"
 BUCKET_POLICY = "alicloud:oss/bucketPolicy:BucketPolicy"
 MANAGED_CLUSTER = "alicloud:cs/managedKubernetes:ManagedKubernetes"
 DEDICATED_CLUSTER = "alicloud:cs/kubernetes:Kubernetes"
-EDGE_CLUSTER = "alicloud:cs/edgeKubernetes:EdgeKubernetes"
 SERVERLESS_CLUSTER = "alicloud:cs/serverlessKubernetes:ServerlessKubernetes"
-CLUSTERS = frozenset({MANAGED_CLUSTER, DEDICATED_CLUSTER, EDGE_CLUSTER, SERVERLESS_CLUSTER})
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+EDGE_CLUSTER = "alicloud:cs/edgeKubernetes:EdgeKubernetes"
+CLUSTERS = frozenset({MANAGED_CLUSTER, DEDICATED_CLUSTER, SERVERLESS_CLUSTER, EDGE_CLUSTER})
+KEY = "alicloud:kms/key:Key"
+NAT_GATEWAY = "alicloud:vpc/natGateway:NatGateway"
+NETWORK = "alicloud:vpc/network:Network"
+VSWITCH = "alicloud:vpc/switch:Switch"
 
 
 def listed(value: Any) -> list[Any]:
@@ -25,77 +26,83 @@ def listed(value: Any) -> list[Any]:
     return [] if value is None else list(value) if isinstance(value, list | tuple | Items) else [value]
 
 
-def networks(*values: Any) -> Iterator[Network]:
-    """The networks that addresses, CIDR blocks and lists of them name. What is none, the cloud refuses."""
-    for value in values:
-        for each in listed(value):
-            for text in str(each).split(","):
-                with suppress(ValueError):
-                    yield ipaddress.ip_network(text.strip(), strict=False)
+def section(inputs: Inputs, key: str) -> Inputs:
+    """An object in properties, empty where it is absent."""
+    return inputs.get(key) or Inputs({})
 
 
-def within(network: Network, ranges: Iterable[Network]) -> bool:
-    """Whether a network lies in one of several."""
-    return any(one.overlaps(network) and one.prefixlen <= network.prefixlen for one in ranges)
+def stated(inputs: Inputs) -> set[str]:
+    """The properties that a program states, known or not: without null, and without what the provider filled in."""
+    filled: Collection[str] = inputs.plain.get("__defaults") or ()
+    return {key for key, value in inputs.plain.items() if value is not None and key not in {*filled, "__defaults"}}
 
 
-def ports(text: Any) -> range:
-    """The ports of `22`, `80/443` and the like; the one port -1 where it names all."""
-    try:
-        numbers = [int(number) for number in str(text).split("/")]
-    except ValueError:
-        return range(-1, 0)
-    return range(numbers[0], numbers[-1] + 1)
+def matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a name fits one of some patterns, in which `*` is any text."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
 
 
-@dataclass(frozen=True)
-class Statement:
-    """One statement of a policy document. What may be written as one or as several is a list.
+def zones(subject: Subject[Any], key: str) -> int:
+    """In how many zones the vSwitches of a property lie at most: those of the program by their zone, any other in one
+    of its own."""
+    linked = subject.resource.property_dependencies.get(key, ())
+    switches = [switch for switch in subject.of(VSWITCH) if switch.urn in linked]
+    named = {switch.inputs.get("zoneId") or switch.inputs.get("availabilityZone") for switch in switches}
+    return len(subject.inputs.get(key) or ()) - len(switches) + len(named)
 
-    principals: each with its kind, such as `RAM`, "" in a bucket policy; conditions: values by operator and by key in
-    lower case; exclusive: whether it is about all actions but some.
+
+def node_labels(pool: Inputs) -> Mapping[str, str]:
+    """The labels that a node pool gives its nodes."""
+    return {label["key"]: label.get("value") or "" for label in pool.get("labels") or ()}
+
+
+def any_kubernetes(resource: Resource) -> bool:
+    """Whether a resource lies in a cluster."""
+    return resource.kubernetes
+
+
+HOLDS_PODS = frozenset(
+    {
+        *("spec", "template", "templates", "jobTemplate", "workflowSpec", "driver", "executor", "predictor"),
+        *("rayClusterSpec", "headGroupSpec", "workerGroupSpecs", "Launcher", "Master", "Worker"),
+        *("pytorchReplicaSpecs", "tfReplicaSpecs", "mpiReplicaSpecs"),
+    }
+)
+"""Where pod templates, or what holds them, stand in manifests."""
+
+
+def templates(subject: Subject[Any], role: str = "") -> Iterator[PodTemplate]:
+    """The pod templates of a resource in a cluster; role: only those of this role, "" for all.
+
+    Raises `Deferred` where what holds templates is unknown, or what decides where their pods run.
     """
-
-    effect: str
-    actions: Sequence[str] = ()
-    resources: Sequence[str] = ()
-    principals: Sequence[tuple[str, str]] = ()
-    conditions: Mapping[str, Mapping[str, Sequence[str]]] = field(
-        default_factory=dict[str, Mapping[str, Sequence[str]]]
-    )
-    exclusive: bool = False
-
-
-def statements(document: Any) -> list[Statement]:
-    """The statements of a policy document; none where it is not one, which the cloud refuses."""
-    try:
-        policy = json.loads(document)
-    except (TypeError, ValueError):
-        return []
-    return [
-        Statement(
-            effect=str(each.get("Effect")),
-            actions=_texts(each.get("Action")),
-            resources=_texts(each.get("Resource")),
-            principals=[
-                (kind, name)
-                for kind, names in (_mapping(each.get("Principal")) or {"": each.get("Principal")}).items()
-                for name in _texts(names)
-            ],
-            conditions={
-                operator: {key.lower(): _texts(values) for key, values in _mapping(keys).items()}
-                for operator, keys in _mapping(each.get("Condition")).items()
-            },
-            exclusive="NotAction" in each,
-        )
-        for each in listed(_mapping(policy).get("Statement"))
-        if isinstance(each, Mapping)
-    ]
+    manifest = {"kind": subject.resource.kind, **subject.inputs.plain}
+    _require_known(manifest, "")
+    for template in pod_templates(manifest):
+        if role and template.role != role:
+            continue
+        try:
+            template.check()
+        except UnreadableTemplate:
+            parts = [template.spec.get(key) for key in ("tolerations", "nodeSelector", "affinity", "containers")]
+            whole([template.metadata, template.labels, template.annotations, *parts], template.path)
+            continue  # The API server refuses it.
+        whole({key: template.spec.get(key) for key in ("tolerations", "nodeSelector", "affinity")}, template.path)
+        yield template
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _require_known(value: Any, path: str) -> None:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            below = f"{path}.{key}" if path else str(key)
+            if isinstance(item, Unknown) and key in HOLDS_PODS:
+                raise Deferred(below)
+            _require_known(item, below)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            _require_known(item, f"{path}[{index}]")
 
 
-def _texts(value: Any) -> list[str]:
-    return [str(each).lower() if isinstance(each, bool) else str(each) for each in listed(value)]
+def where(template: PodTemplate) -> str:
+    """What messages call a pod template."""
+    return template.path or "Pod"

@@ -1,9 +1,9 @@
 """All rules of the pack, in the order in which they are documented."""
 
-from . import identity, network, storage
+from . import cache, cluster, hygiene, identity, network, nodes, storage
 from .rule import Rule
 
-RULES: list[Rule] = [
-    value for module in (identity, network, storage) for value in vars(module).values() if isinstance(value, Rule)
-]
+AREAS = (identity, network, cluster, nodes, storage, cache, hygiene)
+
+RULES: list[Rule] = [value for module in AREAS for value in vars(module).values() if isinstance(value, Rule)]
 """The rules of the pack."""

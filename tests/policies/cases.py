@@ -15,7 +15,8 @@ Each file in `areas/` holds the rules of one area:
 
 A change may also have `config`, `resources` (further ones, as under `given`), `options` (by resource: protect, parent,
 operation, ignoreChanges, dependsOn) and `without` (names of resources). `links: {block: {bucket: raw}}` under `given`'s
-resources tells which resource a property refers to; `provider: {…}` the inputs of a resource's provider.
+resources tells which resource, or list of them, a property refers to; `provider: {…}` the inputs of a resource's
+provider.
 """
 
 import re
@@ -103,7 +104,10 @@ def resources(given: Mapping[str, Any], unknown: str = "") -> list[Resource]:
             if path:
                 _set(inputs, path, UNKNOWN)
         options = values.get("options", {})
-        links = {key: (urns[target],) for key, target in values.get("links", {}).items()}
+        links = {
+            key: tuple(urns[each] for each in ([target] if isinstance(target, str) else target))
+            for key, target in values.get("links", {}).items()
+        }
         made.append(
             Resource(
                 type=values["type"],

@@ -9,6 +9,7 @@ import pytest
 from cases import TODAY, Change, cases, changed, changes, report, resources, said
 from pulumi import _types  # pyright: ignore[reportPrivateUsage]
 
+from components.throttling.provider import PROVIDERS
 from policies.pack import remedied
 from policies.rule import Inputs
 from policies.rules import RULES
@@ -96,6 +97,9 @@ def _properties(kind: str) -> set[str] | None:
     package, module, name = kind.split(":")
     if package == "pulumi":
         return None
+    if package == "pulumi-python":
+        setting = PROVIDERS[name]
+        return {*setting.identity, setting.key}
     path = module.split("/")[0] if package == "alicloud" else module.replace("/", ".").replace(".k8s.io", "")
     try:
         found = getattr(importlib.import_module(f"pulumi_{package}.{path}"), name)
