@@ -586,7 +586,7 @@ def build(
         findings=[
             DocumentFinding.model_validate(
                 {
-                    "policy": f.policy,
+                    "policy": f.rule,
                     "severity": f.severity,
                     "enforcement_level": f.level,
                     "resource": f.resource,
