@@ -35,15 +35,14 @@ class Watched:
     """What there is to watch.
 
     systems: those that run, with their namespaces; targets: how many targets there are by scale, such as `nodes`;
-    audience: whom alarms can reach; budgets: of tenants in 30 days, by name and currency; prices: of an hour of what
-    pods ask for, by currency and resource as kube-state-metrics names it.
+    audience: whom alarms can reach; prices: of an hour of what pods ask for, by currency and resource as
+    kube-state-metrics names it.
     """
 
     flavor: Flavor
     systems: Mapping[str, str]
     targets: Mapping[str, Range] = field(default_factory=dict[str, Range])
     audience: Audience = field(default_factory=Audience)
-    budgets: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
 
 
@@ -164,19 +163,13 @@ def _plan(args: ObservabilityArgs, watched: Watched) -> MonitoringPlan:
 
 
 def _tenant_rules(watched: Watched) -> RuleGroup:
-    """Which tenant a namespace belongs to, and what its tenant may spend, as series that others are joined with."""
-    rules: list[RecordingRule] = []
-    rules.append(RecordingRule(record="namespace:tenant:info", queries=[TENANTS]))
-    budgets = [
-        _labelled(amount, tenant=name, currency=currency)
-        for name, amounts in watched.budgets.items()
-        for currency, amount in amounts.items()
-    ]
-    if budgets:
-        rules.append(RecordingRule(record="tenant:budget:month", queries=[" or ".join(budgets)]))
+    """Which tenant a namespace belongs to, and what it costs, as series that others are joined with."""
     costs = [_cost(currency, prices) for currency, prices in watched.prices.items()] or [OPENCOST]
-    rules.append(RecordingRule(record="namespace:cost:hour", queries=costs))
-    return RuleGroup(title="Tenants: their namespaces, budgets and costs", recordings=rules)
+    rules = [
+        RecordingRule(record="namespace:tenant:info", queries=[TENANTS]),
+        RecordingRule(record="namespace:cost:hour", queries=costs),
+    ]
+    return RuleGroup(title="Tenants: their namespaces and costs", recordings=rules)
 
 
 TENANTS = """
@@ -205,13 +198,6 @@ def _cost(currency: str, prices: Mapping[str, float]) -> str:
     ]
     running = 'on (namespace, pod) group_left () (kube_pod_status_phase{phase="Running"} == 1)'
     return f'label_replace(sum by (namespace) (({" or ".join(parts)}) * {running}), "currency", "{currency}", "", "")'
-
-
-def _labelled(value: float, **labels: str) -> str:
-    query = f"vector({value:g})"
-    for label, text in labels.items():
-        query = f'label_replace({query}, "{label}", "{text}", "", "")'
-    return query
 
 
 def _load_problems(plan: MonitoringPlan) -> list[Problem]:
