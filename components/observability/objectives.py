@@ -19,10 +19,9 @@ DAYS = 30
 """Days over which an objective is held."""
 
 LEAST = 5
-"""How many must be bad within the long window before anybody is told. At 99.95 % one failure spends what 2,000 jobs may,
-so that among few jobs a single one would call somebody at night; five are what 10,000 jobs may, and no accident. Why
-there must be such a number: the same chapter, "Low-traffic services and error budget alerting". The number is a
-judgement."""
+"""How many must be bad within the long window before anybody is told. At 99.95 % one failure spends what 2,000 jobs
+may, so that among few jobs a single one would call somebody at night; five are no accident. Why there must be such a
+number: the same chapter, "Low-traffic services and error budget alerting". The number is a judgement."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Decides what is watched: monitors with their load, rules, routes and dashboards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..capacity import Range
@@ -121,6 +121,7 @@ def _problems(plan: MonitoringPlan) -> list[Problem]:
         for index, name in enumerate(names)
         if name not in known
     ]
+    problems += _fixed(args, known)
     if watched.flavor == "ack":
         problems += _idle(args)
     others = {name: monitor for name, monitor in known.items() if name not in plan.monitors}
@@ -129,6 +130,23 @@ def _problems(plan: MonitoringPlan) -> list[Problem]:
     problems += route_problems(args, watched.audience, upstream=watched.flavor == "upstream")
     problems += _load_problems(plan)
     return problems
+
+
+def _fixed(args: ObservabilityArgs, known: Mapping[str, Monitor]) -> Iterator[Problem]:
+    """What cannot be said of a monitor, since somebody else decides it."""
+    for index, name in enumerate(args.metrics.excluded):
+        monitor = known.get(name)
+        if monitor is not None and monitor.kind == "managed":
+            message = "managed Prometheus reads it whatever is said here; switch its alarms off (alarms.<name>.enabled)"
+            yield Problem(f"metrics.excluded[{index}]", name, message)
+        elif monitor is not None and monitor.kind == "chart" and not monitor.switch:
+            message = f"{monitor.whole}, so that it must be read; leave out the system {monitor.systems[0]}"
+            yield Problem(f"metrics.excluded[{index}]", name, message)
+    for index, name in enumerate(args.metrics.whole):
+        monitor = known.get(name)
+        if monitor is not None and (monitor.kind == "managed" or monitor.whole):
+            why = monitor.whole or "managed Prometheus decides what is kept"
+            yield Problem(f"metrics.whole[{index}]", name, f"has no effect: {why}; remove it")
 
 
 def _idle(args: ObservabilityArgs) -> list[Problem]:
