@@ -74,8 +74,6 @@ def watched_of(environment: Environment, stack: str, pools: Mapping[str, NodePoo
             timezone=environment.cluster.timezone,
             ids={name: args.id_of(name) for name, args in environment.tenants.items()},
         ),
-        # On ACK each tenant has alarms of its own at parts of its budget.
-        budgets={} if environment.flavor == "ack" else _budgets(environment),
         prices=_prices(surroundings(environment, stack).prices),
     )
 
@@ -124,10 +122,6 @@ def _bounds(environment: Environment, pool: str) -> tuple[int, int]:
     return args.size or 0, args.size or 0
 
 
-def _budgets(environment: Environment) -> Mapping[str, Mapping[str, float]]:
-    return {name: {**args.budget} for name, args in environment.tenants.items() if args.budget}
-
-
 def _prices(prices: Mapping[str, PodPrices]) -> Mapping[str, Mapping[str, float]]:
     """Prices of what pods ask for, by the names that kube-state-metrics gives it. A GPU costs as the dearest does."""
     found: dict[str, Mapping[str, float]] = {}
@@ -161,8 +155,6 @@ def monitoring_notes(plan: MonitoringPlan) -> list[str]:
     """What a platform engineer must know of what is not watched, and of whom nobody tells."""
     notes: list[str] = []
     for alarm, metrics in plan.rules.missing.items():
-        if alarm == "BudgetBurn":
-            continue  # Tenants with a budget have alarms of their own at parts of it, on ACK; upstream has no budgets.
         notes.append(f"No alarm {alarm}: nothing brings {', '.join(metrics)}.")
     for name in plan.unwatched:
         notes.append(f"No objective {name}: nothing brings its metrics.")

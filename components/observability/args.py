@@ -43,14 +43,16 @@ class MetricsArgs(Args):
     monitors out."""
 
     samples_per_target: Annotated[int, Field(ge=1)] = 50_000
-    """Samples of one reading of one target above which it is thrown away, so that no job's labels flood all."""
+    """Samples of one reading of one target above which it is thrown away, so that no job's labels flood all. Monitors
+    that charts bring have no such limit: one target of theirs tells of all pods."""
 
     whole: Sequence[str] = ()
     """Monitors of which all metrics are kept, by name. Of the others only those of the catalog are, which is what the
-    estimate counts."""
+    estimate counts. Not those that managed Prometheus reads by itself, or that are kept whole anyway."""
 
     excluded: Sequence[str] = ()
-    """Monitors that are left out, by name. Their alarms and panels go with them."""
+    """Monitors that are left out, by name. Their alarms and panels go with them. Not those that managed Prometheus
+    reads by itself, or whose system needs them."""
 
 
 class AlarmArgs(Args):

@@ -191,16 +191,11 @@ class Monitoring(pulumi.ComponentResource):
 def monitor_spec(monitor: Monitor, plan: MonitoringPlan) -> dict[str, Any]:
     """What a PodMonitor or ServiceMonitor says: only metrics of the catalog are kept, unless all are wanted."""
     args = plan.args.metrics
-    kept = "|".join(sorted(monitor.metrics))
     endpoint: dict[str, Any] = {
         "port": monitor.port,
         "path": monitor.path,
         "interval": f"{args.interval_seconds}s",
-        **(
-            {}
-            if monitor.name in args.whole
-            else {"metricRelabelings": [{"sourceLabels": ["__name__"], "regex": kept, "action": "keep"}]}
-        ),
+        **({} if monitor.name in args.whole else {"metricRelabelings": [monitor.kept]}),
     }
     endpoints = "podMetricsEndpoints" if monitor.kind == "PodMonitor" else "endpoints"
     labels = "podTargetLabels" if monitor.kind == "PodMonitor" else "targetLabels"

@@ -35,6 +35,10 @@ class Monitor:
     selector, expressions: labels of the targets; namespaces: of the targets, empty for all; honor_labels: whether
     labels of the metrics win over those of the target; target_labels: labels of the target that metrics get;
     unconfirmed: what no source says of it, "" for nothing.
+
+    Of those that a chart brings: switch, relabelings, interval: paths of its values that switch it on, say what is
+    kept and how often it is read, "" where there is none; dropped: relabelings before that; whole: why all of its
+    metrics are kept, "" where only those named here are.
     """
 
     name: str
@@ -54,6 +58,16 @@ class Monitor:
     port: str = ""
     path: str = "/metrics"
     unconfirmed: str = ""
+    switch: str = ""
+    relabelings: str = ""
+    interval: str = ""
+    dropped: Sequence[Mapping[str, Any]] = ()
+    whole: str = ""
+
+    @property
+    def kept(self) -> Mapping[str, Any]:
+        """The relabeling that keeps its metrics alone."""
+        return {"sourceLabels": ["__name__"], "regex": "|".join(sorted(self.metrics)), "action": "keep"}
 
 
 @functools.cache
@@ -88,6 +102,11 @@ def _monitor(name: str, entry: Mapping[str, Any], flavor: Flavor) -> Monitor:
         port=form.get("port", ""),
         path=form.get("path", "/metrics"),
         unconfirmed=form.get("unconfirmed", ""),
+        switch=form.get("switch", ""),
+        relabelings=form.get("relabelings", ""),
+        interval=form.get("interval", ""),
+        dropped=form.get("dropped", ()),
+        whole=form.get("whole", ""),
     )
 
 

@@ -1,6 +1,6 @@
 """Decides what is watched: monitors with their load, rules, routes and dashboards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..capacity import Range
@@ -35,15 +35,14 @@ class Watched:
     """What there is to watch.
 
     systems: those that run, with their namespaces; targets: how many targets there are by scale, such as `nodes`;
-    audience: whom alarms can reach; budgets: of tenants in 30 days, by name and currency; prices: of an hour of what
-    pods ask for, by currency and resource as kube-state-metrics names it.
+    audience: whom alarms can reach; prices: of an hour of what pods ask for, by currency and resource as
+    kube-state-metrics names it.
     """
 
     flavor: Flavor
     systems: Mapping[str, str]
     targets: Mapping[str, Range] = field(default_factory=dict[str, Range])
     audience: Audience = field(default_factory=Audience)
-    budgets: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
 
 
@@ -122,6 +121,7 @@ def _problems(plan: MonitoringPlan) -> list[Problem]:
         for index, name in enumerate(names)
         if name not in known
     ]
+    problems += _fixed(args, known)
     if watched.flavor == "ack":
         problems += _idle(args)
     others = {name: monitor for name, monitor in known.items() if name not in plan.monitors}
@@ -130,6 +130,23 @@ def _problems(plan: MonitoringPlan) -> list[Problem]:
     problems += route_problems(args, watched.audience, upstream=watched.flavor == "upstream")
     problems += _load_problems(plan)
     return problems
+
+
+def _fixed(args: ObservabilityArgs, known: Mapping[str, Monitor]) -> Iterator[Problem]:
+    """What cannot be said of a monitor, since somebody else decides it."""
+    for index, name in enumerate(args.metrics.excluded):
+        monitor = known.get(name)
+        if monitor is not None and monitor.kind == "managed":
+            message = "managed Prometheus reads it whatever is said here; switch its alarms off (alarms.<name>.enabled)"
+            yield Problem(f"metrics.excluded[{index}]", name, message)
+        elif monitor is not None and monitor.kind == "chart" and not monitor.switch:
+            message = f"{monitor.whole}, so that it must be read; leave out the system {monitor.systems[0]}"
+            yield Problem(f"metrics.excluded[{index}]", name, message)
+    for index, name in enumerate(args.metrics.whole):
+        monitor = known.get(name)
+        if monitor is not None and (monitor.kind == "managed" or monitor.whole):
+            why = monitor.whole or "managed Prometheus decides what is kept"
+            yield Problem(f"metrics.whole[{index}]", name, f"has no effect: {why}; remove it")
 
 
 def _idle(args: ObservabilityArgs) -> list[Problem]:
@@ -164,19 +181,13 @@ def _plan(args: ObservabilityArgs, watched: Watched) -> MonitoringPlan:
 
 
 def _tenant_rules(watched: Watched) -> RuleGroup:
-    """Which tenant a namespace belongs to, and what its tenant may spend, as series that others are joined with."""
-    rules: list[RecordingRule] = []
-    rules.append(RecordingRule(record="namespace:tenant:info", queries=[TENANTS]))
-    budgets = [
-        _labelled(amount, tenant=name, currency=currency)
-        for name, amounts in watched.budgets.items()
-        for currency, amount in amounts.items()
-    ]
-    if budgets:
-        rules.append(RecordingRule(record="tenant:budget:month", queries=[" or ".join(budgets)]))
+    """Which tenant a namespace belongs to, and what it costs, as series that others are joined with."""
     costs = [_cost(currency, prices) for currency, prices in watched.prices.items()] or [OPENCOST]
-    rules.append(RecordingRule(record="namespace:cost:hour", queries=costs))
-    return RuleGroup(title="Tenants: their namespaces, budgets and costs", recordings=rules)
+    rules = [
+        RecordingRule(record="namespace:tenant:info", queries=[TENANTS]),
+        RecordingRule(record="namespace:cost:hour", queries=costs),
+    ]
+    return RuleGroup(title="Tenants: their namespaces and costs", recordings=rules)
 
 
 TENANTS = """
@@ -205,13 +216,6 @@ def _cost(currency: str, prices: Mapping[str, float]) -> str:
     ]
     running = 'on (namespace, pod) group_left () (kube_pod_status_phase{phase="Running"} == 1)'
     return f'label_replace(sum by (namespace) (({" or ".join(parts)}) * {running}), "currency", "{currency}", "", "")'
-
-
-def _labelled(value: float, **labels: str) -> str:
-    query = f"vector({value:g})"
-    for label, text in labels.items():
-        query = f'label_replace({query}, "{label}", "{text}", "", "")'
-    return query
 
 
 def _load_problems(plan: MonitoringPlan) -> list[Problem]:

@@ -75,6 +75,22 @@ def test_too_many_samples_are_refused_and_say_where_they_come_from() -> None:
     assert "apiserver" in problem.message
 
 
+@pytest.mark.parametrize(
+    ("flavor", "key", "name", "message"),
+    [
+        ("upstream", "excluded", "cost-exporter", "leave out the system cost-exporter"),
+        ("upstream", "whole", "kueue", "has no effect: the chart's monitor takes no relabeling"),
+        ("ack", "excluded", "kube-state-metrics", "managed Prometheus reads it"),
+        ("ack", "whole", "cadvisor", "managed Prometheus decides"),
+    ],
+)
+def test_what_is_decided_elsewhere_is_refused(flavor: Flavor, key: str, name: str, message: str) -> None:
+    args = ObservabilityArgs.model_validate({"metrics": {key: [name]}})
+    (problem,) = (p for p in monitoring_problems(args, watched(flavor)) if p.path.startswith("metrics."))
+    assert problem.path == f"metrics.{key}[0]"
+    assert message in problem.message
+
+
 def test_what_managed_prometheus_reads_by_itself_is_not_paid_for() -> None:
     plan = planned("ack")
     paid = [name for name, monitor in plan.monitors.items() if monitor.kind != "managed"]
