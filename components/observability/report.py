@@ -1,12 +1,14 @@
 """The monthly report of costs as resources: what makes it, where it reads, and where it writes."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pulumi
 import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
+from pulumi_alicloud.arms.outputs import GetPrometheusPrometheiResult
 
 from ..platform import Placement
 from ..pod_security import CONFINED, NOBODY
@@ -100,20 +102,20 @@ class CostReport(pulumi.ComponentResource):
         metadata: Any = {"name": NAME, "namespace": namespace, "labels": LABELS}
         first: list[pulumi.Resource] = [volume] if volume is not None else []
         if volume is None:
-            storage_class = plan.args.metrics.storage_class
             first.append(
                 kubernetes.core.v1.PersistentVolumeClaim(
                     f"{resource_name}-claim",
                     metadata={
-                        **metadata,
                         "name": CLAIM,
+                        "namespace": namespace,
+                        "labels": LABELS,
                         # The volume may wait for its first pod, which comes with the month.
                         "annotations": {"pulumi.com/skipAwait": "true"},
                     },
                     spec={
                         "access_modes": ["ReadWriteOnce"],
                         "resources": {"requests": {"storage": "1Gi"}},
-                        **({"storage_class_name": storage_class} if storage_class else {}),
+                        "storage_class_name": plan.args.metrics.storage_class,
                     },
                     opts=inside,
                 )
@@ -156,17 +158,19 @@ def _managed(
     AccessKey, are among them is UNCONFIRMED.
     """
     found = alicloud.arms.get_prometheus_output(
-        ids=[cluster_id],
+        ids=pulumi.Output.from_input(cluster_id).apply(lambda known: [known]),
         enable_details=True,
         opts=pulumi.InvokeOutputOptions(parent=parent, depends_on=[watching] if watching is not None else None),
     )
 
-    def known(result: alicloud.arms.GetPrometheusResult) -> dict[str, str]:
-        for one in result.prometheis:
-            return {"url": one.http_api_intra_url or "", "token": one.auth_token or ""}
-        return {"url": "", "token": ""}
+    return pulumi.Output.secret(found.prometheis.apply(server_of))
 
-    return pulumi.Output.secret(found.apply(known))
+
+def server_of(instances: Sequence[GetPrometheusPrometheiResult]) -> dict[str, str]:
+    """Address inside the region and token of the first instance."""
+    for one in instances:
+        return {"url": one.http_api_intra_url or "", "token": one.auth_token or ""}
+    return {"url": "", "token": ""}
 
 
 def _cron_job(plan: MonitoringPlan, placement: Placement) -> Any:

@@ -8,6 +8,7 @@ in files.
 """
 
 import csv
+import http.client
 import json
 import math
 import os
@@ -86,7 +87,7 @@ def ask(server: Mapping[str, str], query: str, start: int, end: int) -> list[Any
         raise Failed(f"Prometheus answers {error.code}: {hidden(said, server)}") from None
     except OSError as error:
         raise Failed(f"Prometheus cannot be reached: {hidden(str(error), server)}") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (http.client.HTTPException, ValueError, KeyError, TypeError) as error:
         raise Failed(f"Prometheus answers what makes no sense: {type(error).__name__}") from None
 
 
