@@ -23,7 +23,7 @@ from components.platform.planning import SHARED_NAMESPACE, closure, form_of
 from components.tenancy.planning import PodPrices
 
 from .environment import Environment, bucket_owners, pool_plans
-from .systems import systems_of
+from .systems import ARTIFACTS, systems_of
 from .tenancy import surroundings
 
 PROMETHEUS = "prometheus"
@@ -158,13 +158,13 @@ def observability_problems(
 
 def _report_problems(environment: Environment) -> Iterator[Problem]:
     """What is wrong with where reports of costs are kept."""
-    report = environment.observability.report
+    report, owners = environment.observability.report, bucket_owners(environment)
     if environment.flavor == "upstream" or not report.enabled or not environment.in_cluster:
         return
-    if report.bucket not in environment.buckets:
+    if report.bucket is not None and report.bucket not in environment.buckets:
         yield Problem("report.bucket", report.bucket, one_of(report.bucket, environment.buckets, "a bucket's role"))
-    elif report.bucket in bucket_owners(environment):
-        message = f"belongs to the tenant {bucket_owners(environment)[report.bucket]}, and the report is about all"
+    elif report.bucket in owners:
+        message = f"belongs to the tenant {owners[report.bucket]}, and the report is about all"
         yield Problem("report.bucket", report.bucket, message)
     if CLAIM in environment.volumes:
         message = f"makes the volume and the role {CLAIM}, which stand under volumes; rename that volume"
@@ -198,13 +198,22 @@ def monitoring_notes(plan: MonitoringPlan) -> list[str]:
     return notes
 
 
+def report_bucket(environment: Environment) -> str | None:
+    """Role of the bucket that keeps reports of costs on ACK, None where there is none."""
+    bucket = environment.observability.report.bucket or ARTIFACTS
+    return bucket if bucket in environment.buckets else None
+
+
 def report_line(environment: Environment, plan: MonitoringPlan) -> str:
     """When the report of costs is made, where it lies and for how long; "" for none."""
     report = plan.args.report
     cloud = environment.flavor == "ack"
     if not plan.reports or (cloud and not environment.in_cluster):
         return ""
-    where = f"in the bucket {report.bucket}, {CLAIM}/" if cloud else f"in the claim {CLAIM}"
+    bucket = report_bucket(environment)
+    if cloud and bucket is None:
+        return "No report of costs: no bucket keeps it; name one under observability.report.bucket."
+    where = f"in the bucket {bucket}, {CLAIM}/" if cloud else f"in the claim {CLAIM}"
     return (
         f"Report of costs: of the month before, on day {report.day_of_month} at {TIME} "
         f"({plan.watched.audience.timezone}), {where}, kept {report.keep_months} months."

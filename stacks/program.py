@@ -31,7 +31,7 @@ from components.volumes import VolumeArgs, Volumes
 
 from .datasets import FLUID, dataset_surroundings
 from .environment import ACCESS_LOGS, Environment, bucket_owners, compute
-from .observability import PROMETHEUS, monitoring_plan, watched_systems
+from .observability import PROMETHEUS, monitoring_plan, report_bucket, watched_systems
 from .queues import SYSTEMS, gpu_flavors, queue_plan
 from .systems import placement_of, systems_of
 from .tenancy import surroundings
@@ -399,12 +399,13 @@ def _cost_report(
 ) -> None:
     """Register the monthly report of costs. watching: the system that it asks."""
     plan = monitoring_plan(environment, stack)
-    if plan is None or not plan.reports:
+    bucket = report_bucket(environment)
+    if plan is None or not plan.reports or (cluster and bucket is None):
         return
     namespace = plan.watched.systems[PROMETHEUS]
     volume = cluster and Volumes(
         "cost-report-volume",
-        {CLAIM: report_volume(plan.args.report, namespace)},
+        {CLAIM: report_volume(bucket or "", namespace)},
         name=environment.name(stack),
         region=environment.region,
         buckets={role: bucket.name for role, bucket in (buckets or {}).items()},

@@ -185,9 +185,9 @@ class ReportArgs(Args):
     keep_months: Annotated[int, Field(ge=1, le=120)] = 24
     """Months of which reports are kept. At least 2 where a report is to name the change against the month before."""
 
-    bucket: str = "artifacts"
-    """Role of the bucket that keeps them, below `cost-reports/`. On ACK alone; elsewhere a claim in the namespace of
-    Prometheus does."""
+    bucket: str | None = None
+    """Role of the bucket that keeps them, below `cost-reports/`. None: `artifacts`; without that bucket there is no
+    report. On ACK alone; elsewhere a claim in the namespace of Prometheus keeps them."""
 
     image: Annotated[str, Field(pattern=r"^[^\s@]+(:[A-Za-z0-9_.-]+|@sha256:[0-9a-f]{64})$")] = (
         "docker.io/library/python:3.13-slim"

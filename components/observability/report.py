@@ -31,14 +31,14 @@ KEPT_SECONDS = 7 * 86_400
 USER = NOBODY["run_as_user"]
 
 
-def report_volume(args: ReportArgs, namespace: str) -> VolumeArgs:
-    """The part of a bucket that keeps reports.
+def report_volume(bucket: str, namespace: str) -> VolumeArgs:
+    """The part of a bucket that keeps reports. bucket: its role.
 
     ossfs 1.0, since files are replaced, owned by who writes them: `uid`, `gid` and `umask` are in the place of an
     `fsGroup`. Source: ACK FAQ about OSS volumes, 2024-12-18.
     """
     return VolumeArgs(
-        bucket=args.bucket,
+        bucket=bucket,
         prefix=f"{CLAIM}/",
         access_mode="ReadWriteMany",
         client="ossfs",

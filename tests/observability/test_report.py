@@ -7,7 +7,6 @@ import pytest
 from pulumi_alicloud.arms.outputs import GetPrometheusPrometheiResult
 
 from components.observability import CostReport, ObservabilityArgs, plan_monitoring, promql, report_volume
-from components.observability.args import ReportArgs
 from components.observability.report import CLAIM, SCRIPT, report_configuration, server_of
 from components.platform import Placement
 from components.platform.args import Flavor
@@ -112,7 +111,7 @@ def test_nothing_is_looked_up_before_there_is_a_cluster(dev: Recording) -> None:
 
 
 def test_the_volume_is_one_that_can_be_made() -> None:
-    args = report_volume(ReportArgs(), "arms-prom")
+    args = report_volume("artifacts", "arms-prom")
     assert volumes_problems({CLAIM: args}, {}, buckets=["artifacts"], file_systems={}) == []
     assert not args.read_only
 
@@ -162,6 +161,12 @@ def test_samples_that_are_not_kept_for_a_month_are_told() -> None:
 def test_an_environment_that_switches_it_off_has_none_of_it() -> None:
     config = overlaid("dev", {"observability": {"report": {"enabled": False}}})
     assert not [r.name for r in record_environment("dev", config).resources if r.name.startswith("cost-report")]
+
+
+def test_without_a_bucket_there_is_none_and_the_preview_says_so() -> None:
+    config = overlaid("dev", {"buckets": {"artifacts": None}, "usage": None})
+    assert not [r.name for r in record_environment("dev", config).resources if r.name.startswith("cost-report")]
+    assert report_line(load_environment("dev", config), planned("ack")).startswith("No report of costs: no bucket")
 
 
 def test_one_line_says_when_where_and_how_long() -> None:
