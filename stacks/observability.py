@@ -163,7 +163,7 @@ def _report_problems(environment: Environment) -> Iterator[Problem]:
         return
     if report.bucket is not None and report.bucket not in environment.buckets:
         yield Problem("report.bucket", report.bucket, one_of(report.bucket, environment.buckets, "a bucket's role"))
-    elif report.bucket in owners:
+    elif report.bucket is not None and report.bucket in owners:
         message = f"belongs to the tenant {owners[report.bucket]}, and the report is about all"
         yield Problem("report.bucket", report.bucket, message)
     if CLAIM in environment.volumes:
