@@ -18,6 +18,7 @@ from .alarms import (
     rule_problems,
 )
 from .args import ObjectiveArgs, ObjectiveName, ObservabilityArgs
+from .costs import BY_KIND, OWNERS, cost_queries, cost_rules
 from .dashboards import Dashboard, plan_dashboards
 from .monitors import Load, Monitor, enabled_monitors, load_of, monitors_of
 from .objectives import OBJECTIVES, Objective, objective_problems, objective_rules
@@ -69,6 +70,12 @@ class MonitoringPlan:
             for args in (said.get(name, objective.default),)
             if args.enabled and name not in self.unwatched
         }
+
+    @property
+    def reports(self) -> bool:
+        """Whether there is a monthly report: it is wanted, and what it reads is brought."""
+        recorded = {recording.name for recording in self.rules.recordings}
+        return self.args.report.enabled and {BY_KIND, OWNERS} <= recorded
 
     @property
     def retention_days(self) -> int:
@@ -124,6 +131,9 @@ def _problems(plan: MonitoringPlan) -> list[Problem]:
     problems += _fixed(args, known)
     if watched.flavor == "ack":
         problems += _idle(args)
+    elif "bucket" in args.report.model_fields_set:
+        message = "is for ACK; elsewhere reports lie in a claim of their own"
+        problems.append(Problem("report.bucket", args.report.bucket, message))
     others = {name: monitor for name, monitor in known.items() if name not in plan.monitors}
     problems += rule_problems(args, plan.monitors, others, plan.rules, plan.unrecorded)
     problems += objective_problems(args.objectives, plan.unwatched)
@@ -160,17 +170,17 @@ def _idle(args: ObservabilityArgs) -> list[Problem]:
 
 def _plan(args: ObservabilityArgs, watched: Watched) -> MonitoringPlan:
     monitors = enabled_monitors(watched.flavor, watched.systems.keys(), args.metrics.excluded)
-    groups = {"tenants": _tenant_rules(watched), **rule_groups()}
+    groups = {"tenants": _tenant_rules(watched), "costs": cost_rules(watched.prices), **rule_groups()}
     recorded = {recording.name for recording in plan_recordings(groups, monitors)}
     objectives, unwatched = objective_rules(args.objectives, provided(monitors) | recorded)
     rules = plan_rules(args, monitors, {**groups, "objectives": objectives}, {*watched.systems.values()})
-    interval = args.metrics.interval_seconds
+    interval, pods = args.metrics.interval_seconds, watched.targets.get("pods", Range())
     return MonitoringPlan(
         args=args,
         watched=watched,
         monitors=monitors,
         loads={
-            name: load_of(monitor, watched.targets.get(monitor.scale, Range(1, 1)), interval)
+            name: load_of(monitor, watched.targets.get(monitor.scale, Range(1, 1)), pods, interval)
             for name, monitor in monitors.items()
         },
         rules=rules,
@@ -182,10 +192,9 @@ def _plan(args: ObservabilityArgs, watched: Watched) -> MonitoringPlan:
 
 def _tenant_rules(watched: Watched) -> RuleGroup:
     """Which tenant a namespace belongs to, and what it costs, as series that others are joined with."""
-    costs = [_cost(currency, prices) for currency, prices in watched.prices.items()] or [OPENCOST]
     rules = [
         RecordingRule(record="namespace:tenant:info", queries=[TENANTS]),
-        RecordingRule(record="namespace:cost:hour", queries=costs),
+        RecordingRule(record="namespace:cost:hour", queries=cost_queries(watched.prices, "namespace")),
     ]
     return RuleGroup(title="Tenants: their namespaces and costs", recordings=rules)
 
@@ -195,27 +204,6 @@ max by (namespace, tenant) (
   label_replace(kube_namespace_labels{label_tenant!=""}, "tenant", "$1", "label_tenant", "(.+)"))
 """
 """Which tenant a namespace belongs to, by the label that tenants' namespaces have."""
-
-OPENCOST = """
-label_replace(
-  sum by (namespace) (container_cpu_allocation * on (node) group_left () max by (node) (node_cpu_hourly_cost))
-  + sum by (namespace) (
-    container_memory_allocation_bytes / 2^30 * on (node) group_left () max by (node) (node_ram_hourly_cost))
-  + (
-    sum by (namespace) (container_gpu_allocation * on (node) group_left () max by (node) (node_gpu_hourly_cost))
-    or sum by (namespace) (container_cpu_allocation) * 0
-  ), "currency", "USD", "", "")
-"""
-"""What pods take of nodes by OpenCost, an hour. It reckons in US dollars unless told otherwise (opencost 1.120.1)."""
-
-
-def _cost(currency: str, prices: Mapping[str, float]) -> str:
-    parts = [
-        f'(kube_pod_container_resource_requests{{resource="{resource}"}} * {price:g})'
-        for resource, price in prices.items()
-    ]
-    running = 'on (namespace, pod) group_left () (kube_pod_status_phase{phase="Running"} == 1)'
-    return f'label_replace(sum by (namespace) (({" or ".join(parts)}) * {running}), "currency", "{currency}", "", "")'
 
 
 def _load_problems(plan: MonitoringPlan) -> list[Problem]:

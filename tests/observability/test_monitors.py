@@ -40,10 +40,12 @@ def test_monitors_come_with_their_systems() -> None:
 
 def test_load_grows_with_targets_and_shrinks_with_the_interval() -> None:
     monitor = monitors_of("upstream")["spark"]
-    load = load_of(monitor, Range(0, 100), 30)
+    load = load_of(monitor, Range(0, 100), Range(), 30)
     assert load.series == Range(0, 100 * monitor.series)
     assert load.samples_per_second == Range(0, 100 * monitor.series / 30)
-    assert load_of(monitor, Range(0, 100), 60).samples_per_second.maximum == load.samples_per_second.maximum / 2
+    assert (
+        load_of(monitor, Range(0, 100), Range(), 60).samples_per_second.maximum == load.samples_per_second.maximum / 2
+    )
 
 
 def test_only_metrics_of_the_catalog_are_kept() -> None:
