@@ -44,6 +44,7 @@ SERVERLESS_PODS = "https://www.alibabacloud.com/help/en/cs/user-guide/acs-pod-in
     severity="high",
     types={NODE_POOL},
     needs=["systemDiskEncrypted", "dataDisks"],
+    remedy={"systemDiskEncrypted": True},
     must="The disks of nodes must be encrypted.",
     how='Set systemDiskEncrypted to true, and encrypted to "true" on each of dataDisks.',
     reference=NODE_POOLS,
@@ -94,6 +95,7 @@ def nodes_without_public_addresses(subject: Subject[Config]) -> Iterator[str]:
     severity="high",
     types={NODE_POOL},
     needs=["instanceMetadataOptions.httpTokens"],
+    remedy={"instanceMetadataOptions.httpTokens": "required"},
     must="The metadata of instances, which hold the nodes' credentials, must answer to tokens only.",
     how="Set instanceMetadataOptions.httpTokens to required (Kubernetes 1.28 or later).",
     reference="https://www.alibabacloud.com/help/ack/ack-managed-and-ack-dedicated/security-and-compliance/"
@@ -111,6 +113,7 @@ def nodes_metadata_behind_token(subject: Subject[Config]) -> Iterator[str]:
     types={NODE_POOL},
     needs=["management.enable", "management.autoRepair"],
     level="advisory",
+    remedy={"management.enable": True, "management.autoRepair": True},
     must="Nodes that fail must be repaired by ACK.",
     how="Set management with enable: true and autoRepair: true; it needs the add-on ack-node-problem-detector.",
     reference="https://www.alibabacloud.com/help/en/ack/ack-managed-and-ack-dedicated/user-guide/auto-repair",

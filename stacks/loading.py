@@ -318,7 +318,8 @@ def _neutral(schema: Mapping[str, Any]) -> Any:
         if "exclusiveMinimum" in schema and "exclusiveMaximum" in schema:
             return (schema["exclusiveMinimum"] + schema["exclusiveMaximum"]) / 2
         return schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
-    return "x" * schema.get("minLength", 0) if schema.get("type") == "string" and "pattern" not in schema else None
+    free = schema.get("type") == "string" and not {"pattern", "format"} & schema.keys()
+    return "x" * schema.get("minLength", 0) if free else None
 
 
 def _follows(path: str, pruned: Iterable[str]) -> bool:
