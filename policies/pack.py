@@ -52,9 +52,11 @@ the stack, but it has shown each resource's inputs before."""
 
 def _resource(shown: Any) -> Resource:
     """A resource out of what the SDK hands over."""
-    inputs = plain(shown.props) or _SEEN.get(shown.urn, {})
+    inputs = plain(shown.props)
     if isinstance(shown, sdk.ResourceValidationArgs):
         _SEEN[shown.urn] = inputs
+    else:
+        inputs = inputs or _SEEN.get(shown.urn, {})
     options, provider = shown.opts, shown.provider
     parent = getattr(shown, "parent", None)
     return Resource(
