@@ -6,8 +6,10 @@ from typing import Any
 
 from components.manifests import PodTemplate, UnreadableTemplate, pod_templates
 
-from .rule import Deferred, Inputs, Resource, Subject, Unknown, whole
+from .rule import Deferred, Inputs, Items, Resource, Subject, Unknown, whole
 
+BUCKET = "alicloud:oss/bucket:Bucket"
+BUCKET_POLICY = "alicloud:oss/bucketPolicy:BucketPolicy"
 MANAGED_CLUSTER = "alicloud:cs/managedKubernetes:ManagedKubernetes"
 DEDICATED_CLUSTER = "alicloud:cs/kubernetes:Kubernetes"
 SERVERLESS_CLUSTER = "alicloud:cs/serverlessKubernetes:ServerlessKubernetes"
@@ -17,6 +19,11 @@ KEY = "alicloud:kms/key:Key"
 NAT_GATEWAY = "alicloud:vpc/natGateway:NatGateway"
 NETWORK = "alicloud:vpc/network:Network"
 VSWITCH = "alicloud:vpc/switch:Switch"
+
+
+def listed(value: Any) -> list[Any]:
+    """What may be written as one or as several; nothing for None."""
+    return [] if value is None else list(value) if isinstance(value, list | tuple | Items) else [value]
 
 
 def section(inputs: Inputs, key: str) -> Inputs:

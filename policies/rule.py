@@ -60,10 +60,12 @@ def whole(value: Any, path: str = "") -> Any:
 
 
 class Inputs(Mapping[str, Any]):
-    """The properties of a resource, or an object in them. What is unknown raises `Deferred` when it is read."""
+    """The properties of a resource, or an object in them. What is unknown raises `Deferred` when it is read; what is
+    null is absent."""
 
     def __init__(self, plain: Mapping[str, Any], path: str = "") -> None:
-        self.plain, self.path = plain, path
+        self.plain = {key: value for key, value in plain.items() if value is not None}
+        self.path = path
 
     def __getitem__(self, key: str) -> Any:
         return _reach(self.plain[key], f"{self.path}.{key}" if self.path else key)

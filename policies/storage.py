@@ -6,14 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from .resources import matches, section, stated
+from .resources import BUCKET, BUCKET_POLICY, matches, section, stated
 from .rule import Config, Inputs, Resource, Subject, rule
 
-BUCKET = "alicloud:oss/bucket:Bucket"
 BUCKET_ACL = "alicloud:oss/bucketAcl:BucketAcl"
 BUCKET_ENCRYPTION = "alicloud:oss/bucketServerSideEncryption:BucketServerSideEncryption"
 BUCKET_LOGGING = "alicloud:oss/bucketLogging:BucketLogging"
-BUCKET_POLICY = "alicloud:oss/bucketPolicy:BucketPolicy"
 BUCKET_REPLICATION = "alicloud:oss/bucketReplication:BucketReplication"
 BUCKET_VERSIONING = "alicloud:oss/bucketVersioning:BucketVersioning"
 BUCKET_RETENTION = "alicloud:oss/bucketWorm:BucketWorm"

@@ -1,0 +1,61 @@
+"""Documents of policies: of RAM, of roles, and of buckets."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .resources import listed
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a policy document. What may be written as one or as several is a list.
+
+    principals: each with its kind, such as `RAM`, "" in a bucket policy; conditions: values by operator and by key in
+    lower case; exclusive: whether it is about all actions but some.
+    """
+
+    effect: str
+    actions: Sequence[str] = ()
+    resources: Sequence[str] = ()
+    principals: Sequence[tuple[str, str]] = ()
+    conditions: Mapping[str, Mapping[str, Sequence[str]]] = field(
+        default_factory=dict[str, Mapping[str, Sequence[str]]]
+    )
+    exclusive: bool = False
+
+
+def statements(document: Any) -> list[Statement]:
+    """The statements of a policy document; none where it is not one, which the cloud refuses."""
+    try:
+        policy = json.loads(document)
+    except (TypeError, ValueError):
+        return []
+    return [
+        Statement(
+            effect=str(each.get("Effect")),
+            actions=_texts(each.get("Action")),
+            resources=_texts(each.get("Resource")),
+            principals=[
+                (kind, name)
+                for kind, names in (_mapping(each.get("Principal")) or {"": each.get("Principal")}).items()
+                for name in _texts(names)
+            ],
+            conditions={
+                operator: {key.lower(): _texts(values) for key, values in _mapping(keys).items()}
+                for operator, keys in _mapping(each.get("Condition")).items()
+            },
+            exclusive="NotAction" in each,
+        )
+        for each in listed(_mapping(policy).get("Statement"))
+        if isinstance(each, Mapping)
+    ]
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _texts(value: Any) -> list[str]:
+    return [str(each).lower() if isinstance(each, bool) else str(each) for each in listed(value)]

@@ -1,0 +1,467 @@
+"""Network: what is private stays so, and address ranges fit together."""
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from itertools import combinations
+from typing import Any
+
+from .addresses import Network, networks, ports, within
+from .documents import statements
+from .resources import BUCKET, BUCKET_POLICY, CLUSTERS, SERVERLESS_CLUSTER
+from .rule import Config, Inputs, Resource, Subject, rule
+
+SECURITY_GROUP_RULE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
+EIP_ASSOCIATION = "alicloud:ecs/eipAssociation:EipAssociation"
+INSTANCE = "alicloud:ecs/instance:Instance"
+CONTAINER_GROUP = "alicloud:eci/containerGroup:ContainerGroup"
+IPV6_BANDWIDTH = "alicloud:vpc/ipv6InternetBandwidth:Ipv6InternetBandwidth"
+CLASSIC_BALANCERS = (
+    "alicloud:slb/applicationLoadBalancer:ApplicationLoadBalancer",
+    "alicloud:slb/loadBalancer:LoadBalancer",
+)
+BALANCERS = ("alicloud:alb/loadBalancer:LoadBalancer", "alicloud:nlb/loadBalancer:LoadBalancer")
+ADDON = "alicloud:cs/kubernetesAddon:KubernetesAddon"
+SERVICE = "kubernetes:core/v1:Service"
+ALB_CONFIG = "kubernetes:alibabacloud.com/v1:AlbConfig"
+INGRESS = "kubernetes:networking.k8s.io/v1:Ingress"
+VPC = "alicloud:vpc/network:Network"
+SWITCHES = ("alicloud:vpc/switch:Switch", "alicloud:vpc/subnet:Subnet")
+FURTHER_BLOCK = "alicloud:vpc/ipv4CidrBlock:Ipv4CidrBlock"
+FLOW_LOG = "alicloud:vpc/flowLog:FlowLog"
+FORWARD_ENTRY = "alicloud:vpc/forwardEntry:ForwardEntry"
+HTTPS_CONFIG = "alicloud:oss/bucketHttpsConfig:BucketHttpsConfig"
+ACCESS_RULES = ("alicloud:nas/accessRule:AccessRule", "alicloud:dfs/accessRule:AccessRule")
+DATABASES = (
+    "alicloud:gpdb/instance:Instance",
+    "alicloud:kvstore/instance:Instance",
+    "alicloud:mongodb/instance:Instance",
+    "alicloud:polardb/cluster:Cluster",
+    "alicloud:rds/instance:Instance",
+)
+
+HELP = "https://www.alibabacloud.com/help"
+SECURITY_GROUPS = f"{HELP}/doc-detail/51170.htm"
+NETWORK_PLAN = f"{HELP}/doc-detail/86500.html"
+
+
+def _wide(network: Network) -> bool:
+    """Whether a network is everybody: wider than any private one, and than what a provider has of IPv6."""
+    return network.prefixlen < (8 if network.version == 4 else 16)
+
+
+@rule(
+    "api-server-private",
+    area="network",
+    severity="high",
+    types=CLUSTERS,
+    needs=["slbInternetEnabled", "endpointPublicAccessEnabled"],
+    must="The API server of a cluster must have no public address.",
+    how="Set slbInternetEnabled to false (ACK Serverless: endpointPublicAccessEnabled), and reach it inside the VPC.",
+    reference=f"{HELP}/en/cloud-config/latest/ack-cluster-public-endpoint-check",
+)
+def api_server_private(subject: Subject[Config]) -> Iterator[str]:
+    if subject.resource.type == SERVERLESS_CLUSTER:
+        key, public = "endpointPublicAccessEnabled", subject.inputs.get("endpointPublicAccessEnabled", False)
+    else:
+        key, public = "slbInternetEnabled", subject.inputs.get("slbInternetEnabled", True)
+    if public:
+        yield f"The API server gets a public address. Set {key} to false."
+
+
+def _accepts(inputs: Inputs) -> bool:
+    """Whether a rule of a security group lets something in."""
+    return inputs.get("type") == "ingress" and inputs.get("policy", "accept") == "accept"
+
+
+class OpenPorts(Config):
+    """What everybody may reach."""
+
+    allowed_ports: Sequence[int] = ()
+    """Ports that may be open to everybody, such as 443."""
+
+
+def _open(subject: Subject[OpenPorts], key: str) -> Iterator[str]:
+    written = subject.inputs.get("portRange", "-1/-1")
+    allowed = all(port in subject.config.allowed_ports for port in ports(written))
+    for network in networks(subject.inputs.get(key)):
+        if _wide(network) and _accepts(subject.inputs) and not allowed:
+            yield f"{key} {network} lets everybody in on the ports {written}. Name the addresses that need it."
+
+
+@rule(
+    "security-group-not-open-ipv4",
+    area="network",
+    severity="critical",
+    types={SECURITY_GROUP_RULE},
+    needs=["type", "policy", "portRange", "cidrIp"],
+    config=OpenPorts,
+    must="Security groups must not let everybody in over IPv4.",
+    how="Narrow cidrIp to the addresses that need it, or name a security group as the source.",
+    reference=SECURITY_GROUPS,
+)
+def security_group_not_open_ipv4(subject: Subject[OpenPorts]) -> Iterator[str]:
+    yield from _open(subject, "cidrIp")
+
+
+@rule(
+    "security-group-not-open-ipv6",
+    area="network",
+    severity="critical",
+    types={SECURITY_GROUP_RULE},
+    needs=["type", "policy", "portRange", "ipv6CidrIp"],
+    config=OpenPorts,
+    must="Security groups must not let everybody in over IPv6.",
+    how="Narrow ipv6CidrIp to the addresses that need it, or name a security group as the source.",
+    reference=SECURITY_GROUPS,
+)
+def security_group_not_open_ipv6(subject: Subject[OpenPorts]) -> Iterator[str]:
+    yield from _open(subject, "ipv6CidrIp")
+
+
+class Narrow(Config):
+    """From how wide a range everything may come in."""
+
+    prefix: int = 12
+    """Shortest prefix of an IPv4 range that may reach all ports."""
+
+    ipv6_prefix: int = 48
+    """Shortest prefix of an IPv6 range that may reach all ports."""
+
+
+@rule(
+    "security-group-ports-narrow",
+    area="network",
+    severity="medium",
+    types={SECURITY_GROUP_RULE},
+    needs=["type", "policy", "ipProtocol", "portRange", "cidrIp", "ipv6CidrIp"],
+    config=Narrow,
+    level="advisory",
+    must="Security groups must not let wide ranges of addresses reach all ports.",
+    how="Name the protocol and the ports, or narrow the range to the VPC's.",
+    reference=SECURITY_GROUPS,
+)
+def security_group_ports_narrow(subject: Subject[Narrow]) -> Iterator[str]:
+    inputs = subject.inputs
+    for network in networks(inputs.get("cidrIp"), inputs.get("ipv6CidrIp")):
+        shortest = subject.config.prefix if network.version == 4 else subject.config.ipv6_prefix
+        every = inputs.get("ipProtocol") == "all" or inputs.get("portRange") == "1/65535"
+        if network.prefixlen < shortest and every and _accepts(inputs):
+            yield f"{network} reaches all ports; only ranges from /{shortest} on may. Name protocol and ports."
+
+
+class Addresses(Config):
+    """What may have a public address."""
+
+    instance_types: Sequence[str] = ("Nat", "SlbInstance")
+    """Kinds of what an EIP may be associated with, as instanceType names them."""
+
+
+@rule(
+    "addresses-only-for-gateways",
+    area="network",
+    severity="high",
+    types={EIP_ASSOCIATION, INSTANCE, CONTAINER_GROUP, IPV6_BANDWIDTH},
+    needs=["instanceType", "internetMaxBandwidthOut", "autoCreateEip"],
+    config=Addresses,
+    must="Only gateways and load balancers may have public addresses.",
+    how="Let instances reach the Internet through a NAT gateway, and be reached through a load balancer.",
+    reference=SECURITY_GROUPS,
+)
+def addresses_only_for_gateways(subject: Subject[Addresses]) -> Iterator[str]:
+    kind, inputs = subject.resource.type, subject.inputs
+    if kind == EIP_ASSOCIATION:
+        target = inputs.get("instanceType", "EcsInstance")
+        if target not in subject.config.instance_types:
+            yield f"instanceType {target} gets a public address. Use a NAT gateway or a load balancer."
+    elif kind == INSTANCE:
+        if inputs.get("internetMaxBandwidthOut", 0) > 0:
+            yield "The instance gets a public address. Set internetMaxBandwidthOut to 0, and use a NAT gateway."
+    elif kind == CONTAINER_GROUP:
+        if inputs.get("autoCreateEip"):
+            yield "The container group gets a public address. Set autoCreateEip to false, and use a NAT gateway."
+    else:
+        yield "An instance is reached from the Internet over IPv6. Remove the bandwidth, or use an egress rule."
+
+
+class PublicBalancers(Config):
+    """Which load balancers may face the Internet."""
+
+    allowed: Sequence[str] = ()
+    """Names of resources, as patterns."""
+
+
+@rule(
+    "load-balancers-internal",
+    area="network",
+    severity="high",
+    types={*CLASSIC_BALANCERS, *BALANCERS, SERVICE, ALB_CONFIG, ADDON, *CLUSTERS},
+    needs=["addressType", "ipv6AddressType", "spec", "metadata.annotations", "config", "addons"],
+    config=PublicBalancers,
+    must="Load balancers must have no public address, unless they are named.",
+    how="Make it internal, or list the resource's name under allowed.",
+    reference=f"{HELP}/en/ack/ack-managed-and-ack-dedicated/user-guide/configure-nlb-instances-by-using-annotations",
+)
+def load_balancers_internal(subject: Subject[PublicBalancers]) -> Iterator[str]:
+    if any(fnmatchcase(subject.resource.name, name) for name in subject.config.allowed):
+        return
+    for mended in _public(subject.resource.type, subject.inputs):
+        yield f"The load balancer faces the Internet. Set {mended}."
+
+
+def _public(kind: str, inputs: Inputs) -> Iterator[str]:
+    """What to set so that load balancers do not face the Internet."""
+    if kind in CLASSIC_BALANCERS:
+        # Without a type, one in a vSwitch is internal, any other is not. Source: help.aliyun.com on
+        # ALIYUN::SLB::LoadBalancer, and the example of alibabacloud.com/help/doc-detail/93849.htm.
+        if inputs.get("addressType", "intranet" if "vswitchId" in inputs else "internet") == "internet":
+            yield "addressType to intranet"
+    elif kind in BALANCERS:
+        for key in ("addressType", "ipv6AddressType"):
+            if inputs.get(key) == "Internet":
+                yield f"{key} to Intranet"
+    elif kind == SERVICE:
+        yield from _public_service(inputs.get("spec", {}), inputs.get("metadata", {}).get("annotations", {}))
+    elif kind == ALB_CONFIG:
+        config = inputs.get("spec", {}).get("config", {})
+        if "id" not in config and config.get("addressType", "Internet") == "Internet":
+            yield "spec.config.addressType to Intranet"
+    else:
+        for addon in [inputs] if kind == ADDON else inputs.get("addons", ()):
+            ingress = addon.get("name") == "nginx-ingress-controller"
+            if ingress and '"IngressSlbNetworkType":"internet"' in "".join(str(addon.get("config")).split()):
+                yield "IngressSlbNetworkType of the add-on nginx-ingress-controller to intranet"
+
+
+def _public_service(spec: Any, annotations: Any) -> Iterator[str]:
+    # Of a balancer that is there already, its own settings count.
+    if spec.get("type") != "LoadBalancer" or _annotation(annotations, "id"):
+        return
+    if _annotation(annotations, "address-type") != "intranet":
+        yield "the annotation service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type to intranet"
+    if _annotation(annotations, "ipv6-address-type") == "internet":
+        yield "the annotation service.beta.kubernetes.io/alibaba-cloud-loadbalancer-ipv6-address-type to intranet"
+
+
+def _annotation(annotations: Any, name: str) -> Any:
+    """A setting of a Service's load balancer, also under the prefix of before 2019."""
+    for prefix in ("alibaba-cloud", "alicloud"):
+        value = annotations.get(f"service.beta.kubernetes.io/{prefix}-loadbalancer-{name}")
+        if value:
+            return value
+    return None
+
+
+@rule(
+    "flow-logs-present",
+    area="network",
+    severity="medium",
+    types={VPC},
+    stack=True,
+    needs=["resourceType", "status"],
+    level="advisory",
+    must="Each VPC must have a flow log.",
+    how="Add a vpc.FlowLog with resourceType VPC and the VPC's id as resourceId.",
+    reference=f"{HELP}/en/vpc/user-guide/flowlog-overview",
+)
+def flow_logs_present(subject: Subject[Config]) -> Iterator[str]:
+    for log in subject.of(FLOW_LOG):
+        active = log.inputs.get("resourceType") == "VPC" and log.inputs.get("status", "Active") == "Active"
+        if active and subject.linked(log, "resourceId", "id"):
+            return
+    yield "Nobody can tell later who talked to whom in the VPC. Add a vpc.FlowLog of it."
+
+
+@rule(
+    "buckets-over-tls",
+    area="network",
+    severity="high",
+    types={BUCKET},
+    stack=True,
+    needs=["policy"],
+    must="Buckets must refuse requests over plain HTTP.",
+    how="Add to the bucket's policy a statement that denies all to everybody where acs:SecureTransport is false.",
+    reference=f"{HELP}/en/oss/tutorial-example-using-the-bucket-policy-to-access-oss-resources",
+)
+def buckets_over_tls(subject: Subject[Config]) -> Iterator[str]:
+    own = [one for one in subject.of(BUCKET_POLICY) if subject.linked(one, "bucket", "bucket")]
+    if not any(_denies_http(one.inputs.get("policy")) for one in (subject.resource, *own)):
+        yield "The bucket answers over plain HTTP. Deny it in its policy, by the condition acs:SecureTransport false."
+
+
+def _denies_http(policy: Any) -> bool:
+    return any(
+        each.effect == "Deny"
+        and ("", "*") in each.principals
+        and "false" in each.conditions.get("Bool", {}).get("acs:securetransport", ())
+        for each in statements(policy)
+    )
+
+
+@rule(
+    "buckets-with-current-tls",
+    area="network",
+    severity="medium",
+    types={BUCKET},
+    stack=True,
+    needs=["enable", "tlsVersions"],
+    level="advisory",
+    must="Buckets must refuse TLS before 1.2.",
+    how="Add an oss.BucketHttpsConfig with enable and tlsVersions TLSv1.2 and TLSv1.3.",
+    reference=f"{HELP}/en/oss/user-guide/set-tls-version",
+)
+def buckets_with_current_tls(subject: Subject[Config]) -> Iterator[str]:
+    for one in subject.of(HTTPS_CONFIG):
+        current = {*one.inputs.get("tlsVersions", ())} <= {"TLSv1.2", "TLSv1.3"}
+        if current and one.inputs.get("enable") and subject.linked(one, "bucket", "bucket"):
+            return
+    yield "The bucket accepts TLS 1.0 and 1.1. Add an oss.BucketHttpsConfig with tlsVersions TLSv1.2 and TLSv1.3."
+
+
+class Ranges(Config):
+    """Which addresses are private."""
+
+    ranges: Sequence[str] = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+    """CIDR blocks in which addresses may lie."""
+
+
+BLOCKS = ("cidrBlock", "secondaryCidrBlocks", "secondaryCidrBlock", "podCidr", "serviceCidr")
+
+
+@rule(
+    "cidrs-private",
+    area="network",
+    severity="medium",
+    types={VPC, FURTHER_BLOCK, *SWITCHES, *CLUSTERS},
+    needs=BLOCKS,
+    config=Ranges,
+    must="Networks must lie in private address ranges.",
+    how="Take a block in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16.",
+    reference=NETWORK_PLAN,
+)
+def cidrs_private(subject: Subject[Ranges]) -> Iterator[str]:
+    for key in BLOCKS:
+        for network in networks(subject.inputs.get(key)):
+            if not within(network, networks(*subject.config.ranges)):
+                yield f"{key} {network} holds public addresses, which are then out of reach. Take a private block."
+
+
+@rule(
+    "cidrs-disjoint",
+    area="network",
+    severity="high",
+    types={*SWITCHES, *CLUSTERS},
+    stack=True,
+    needs=["cidrBlock", "podCidr", "serviceCidr"],
+    must="Address ranges of vSwitches, pods and Services must not overlap.",
+    how="Take blocks that are free; those of pods and Services lie outside the VPC.",
+    reference=NETWORK_PLAN,
+)
+def cidrs_disjoint(subject: Subject[Config]) -> Iterator[str]:
+    inputs = subject.inputs
+    if subject.resource.type in CLUSTERS:
+        own = [(key, network) for key in ("podCidr", "serviceCidr") for network in networks(inputs.get(key))]
+        taken = [*own, *_taken(subject.of(VPC, FURTHER_BLOCK) or subject.of(*SWITCHES))]
+    else:
+        own = [("cidrBlock", network) for network in networks(inputs.get("cidrBlock"))]
+        before = [one for one in subject.of(*SWITCHES) if one.urn < subject.resource.urn]
+        taken = [*own, *_taken([one for one in before if _vpc(one) == _vpc(subject.resource)])]
+    for (key, network), (name, other) in combinations(taken, 2):
+        if (key, network) in own and network.overlaps(other):
+            yield f"{key} {network} overlaps {name} {other}. Take a block that is free."
+
+
+def _taken(resources: Sequence[Resource]) -> list[tuple[str, Network]]:
+    """The blocks of networks, each with the network's name."""
+    return [
+        (one.name, network)
+        for one in resources
+        for key in ("cidrBlock", "secondaryCidrBlocks", "secondaryCidrBlock")
+        for network in networks(one.inputs.get(key))
+    ]
+
+
+def _vpc(switch: Resource) -> Any:
+    """Tells the VPC of a vSwitch from others."""
+    return switch.property_dependencies.get("vpcId") or switch.inputs.get("vpcId")
+
+
+class Forwarded(Config):
+    """What must not be forwarded."""
+
+    ports: Sequence[int] = (22, 3389, 6443, 10250)
+    """Ports for administrators: SSH, RDP, the Kubernetes API server, the kubelet."""
+
+
+@rule(
+    "no-open-forwarding",
+    area="network",
+    severity="critical",
+    types={FORWARD_ENTRY},
+    needs=["externalPort", "internalPort"],
+    config=Forwarded,
+    must="NAT gateways must not forward the ports of administrators, nor all ports.",
+    how="Remove the entry; reach machines through a VPN or a bastion host.",
+    reference=f"{HELP}/en/ecs/user-guide/the-instance-operation-and-maintenance-port-should-restrict-the-ip-access-source",
+)
+def no_open_forwarding(subject: Subject[Forwarded]) -> Iterator[str]:
+    for key in ("externalPort", "internalPort"):
+        written = subject.inputs.get(key)
+        if any(port in ports(written) for port in (-1, *subject.config.ports)):
+            yield f"{key} {written} lets everybody try to log on. Remove the entry; use a VPN or a bastion host."
+
+
+@rule(
+    "file-systems-not-open",
+    area="network",
+    severity="high",
+    types={*ACCESS_RULES},
+    needs=["sourceCidrIp", "ipv6SourceCidrIp", "networkSegment"],
+    must="File systems must not be open to all addresses.",
+    how="Narrow the rule to the VPC's addresses.",
+    reference=f"{HELP}/en/nas/latest/manage-a-permission-group",
+)
+def file_systems_not_open(subject: Subject[Config]) -> Iterator[str]:
+    for key in ("sourceCidrIp", "ipv6SourceCidrIp", "networkSegment"):
+        for network in networks(subject.inputs.get(key)):
+            if _wide(network):
+                yield f"{key} {network} lets every address mount the file system. Name the VPC's addresses."
+
+
+@rule(
+    "databases-not-open",
+    area="network",
+    severity="critical",
+    types={*DATABASES},
+    needs=["securityIps", "securityIpLists"],
+    must="Databases must not be open to all addresses.",
+    how="Narrow the list of addresses to the VPC's.",
+    reference=f"{HELP}/doc-detail/43186.htm",
+)
+def databases_not_open(subject: Subject[Config]) -> Iterator[str]:
+    for key in ("securityIps", "securityIpLists"):
+        for network in networks(subject.inputs.get(key)):
+            if _wide(network):
+                yield f"{key} {network} lets every address connect. Name the addresses that need it."
+
+
+@rule(
+    "ingress-with-tls",
+    area="network",
+    severity="medium",
+    types={INGRESS},
+    needs=["spec", "metadata.annotations"],
+    level="advisory",
+    must="Ingresses must serve all their hosts over TLS.",
+    how="List the host under spec.tls with a Secret that holds its certificate, or give the ALB an HTTPS port.",
+    reference=f"{HELP}/en/ack/ack-managed-and-ack-dedicated/user-guide/alb-ingress-configuration-dictionary",
+)
+def ingress_with_tls(subject: Subject[Config]) -> Iterator[str]:
+    annotations = subject.inputs.get("metadata", {}).get("annotations", {})
+    if "HTTPS" in annotations.get("alb.ingress.kubernetes.io/listen-ports", ""):
+        return
+    spec = subject.inputs.get("spec", {})
+    served = [host for each in spec.get("tls", ()) for host in each.get("hosts", ("*",))]
+    hosts = [each.get("host", "any host") for each in spec.get("rules", ({},))]
+    plain = [host for host in hosts if not any(fnmatchcase(host, pattern) for pattern in served)]
+    if plain:
+        yield f"spec.tls leaves out {', '.join(plain)}, which is then served in plain text. Add the host with a Secret."
