@@ -156,8 +156,11 @@ def look(
             else:
                 yield finding(message, "violation")
     except Deferred as deferred:
-        what = f"{deferred.path} is known only after apply"
+        what = f"{deferred.path} is not known yet, or a secret"
         yield finding(f"Cannot be checked before apply: {what}. `pulumi up` checks it.", "deferred")
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        # Custom resources and programs in YAML may hold anything; the provider or the API server refuses it.
+        yield finding(f"Cannot be checked: a property is of another type than expected ({error}).", "deferred")
 
 
 ORDER: Sequence[Outcome] = ("violated", "deferred", "excepted", "passed")

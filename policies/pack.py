@@ -55,8 +55,7 @@ def _resource(shown: Any) -> Resource:
     inputs = plain(shown.props)
     if isinstance(shown, sdk.ResourceValidationArgs):
         _SEEN[shown.urn] = inputs
-    else:
-        inputs = inputs or _SEEN.get(shown.urn, {})
+    inputs = inputs or _SEEN.get(shown.urn, {})
     options, provider = shown.opts, shown.provider
     parent = getattr(shown, "parent", None)
     return Resource(

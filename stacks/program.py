@@ -18,7 +18,8 @@ from components.logs import LogCollection, StorePlan
 from components.logs.planning import COLLECTORS
 from components.network import Network
 from components.node_pools import Autoscaler, NodePool, NodePoolArgs
-from components.observability import Monitoring
+from components.observability import CostReport, Monitoring, report_volume
+from components.observability.report import CLAIM
 from components.platform import Platform
 from components.queues import Queues
 from components.registry import Registry
@@ -33,9 +34,9 @@ from components.volumes import VolumeArgs, Volumes
 from .datasets import FLUID, dataset_surroundings
 from .environment import ACCESS_LOGS, Environment, bucket_owners, compute
 from .logs import log_plan, log_stores
-from .observability import PROMETHEUS, monitoring_plan, watched_systems
+from .observability import PROMETHEUS, monitoring_plan, report_bucket, watched_systems
 from .queues import SYSTEMS, gpu_flavors, queue_plan
-from .systems import systems_of
+from .systems import placement_of, systems_of
 from .tenancy import surroundings
 
 
@@ -206,6 +207,8 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
         cluster=cluster,
     )
     _logs(environment, stack, cluster, platform, tenants, inside, opts)
+    if inside:
+        _cost_report(environment, stack, inside, cluster, buckets, key, watching)
     limits = _throttling(environment, stack, buckets, volumes, datasets, tenants)
     if not environment.notifications.silent:
         StorageAlarms(
@@ -414,6 +417,47 @@ def _logs(
     )
 
 
+def _cost_report(
+    environment: Environment,
+    stack: str,
+    opts: Callable[..., pulumi.ResourceOptions],
+    cluster: Cluster | None = None,
+    buckets: Mapping[str, Bucket] | None = None,
+    key: EncryptionKey | None = None,
+    watching: pulumi.Resource | None = None,
+) -> None:
+    """Register the monthly report of costs. watching: the system that it asks."""
+    plan = monitoring_plan(environment, stack)
+    bucket = report_bucket(environment)
+    if plan is None or not plan.reports or (cluster and bucket is None):
+        return
+    namespace = plan.watched.systems[PROMETHEUS]
+    volume = cluster and Volumes(
+        "cost-report-volume",
+        {CLAIM: report_volume(bucket or "", namespace)},
+        name=environment.name(stack),
+        region=environment.region,
+        buckets={role: bucket.name for role, bucket in (buckets or {}).items()},
+        rrsa_provider_arn=cluster.rrsa_provider_arn,
+        rrsa_issuer_url=cluster.rrsa_issuer_url,
+        kms_key_id=key.key_id if key else None,
+        tags=environment.all_tags(stack),
+        deleted_with=cluster.resource,
+        opts=opts(watching),
+    )
+    CostReport(
+        "cost-report",
+        plan,
+        namespace=namespace,
+        cluster_id=cluster.cluster_id if cluster else None,
+        watching=watching,
+        placement=placement_of(environment),
+        volume=volume,
+        deleted_with=cluster.resource if cluster else None,
+        opts=opts(watching),
+    )
+
+
 def _tenants(
     environment: Environment,
     stack: str,
@@ -591,7 +635,9 @@ def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
         return pulumi.ResourceOptions(providers=[provider], depends_on=first)
 
     _queues(environment, stack, platform, tenants, opts)
-    _monitoring(environment, stack, opts(platform.systems.get(PROMETHEUS)))
+    watching = platform.systems.get(PROMETHEUS)
+    _monitoring(environment, stack, opts(watching))
+    _cost_report(environment, stack, opts, watching=watching)
     if environment.datasets:
         Datasets(
             "datasets",

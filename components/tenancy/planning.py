@@ -12,6 +12,7 @@ from .args import JobKind, Promise, Role, TenantArgs, TenantNamespace
 
 TENANT_LABEL = "tenant"
 COST_LABEL = "cost-center"
+QUEUE_LABEL = "queue"
 NAME_LABEL = "kubernetes.io/metadata.name"
 """The label by which Kubernetes itself names every namespace."""
 
@@ -122,7 +123,7 @@ class Surroundings:
     timezone: an IANA name; claims: how many the platform gives each namespace, and their GiB. The rest is what tenants
     may name: job_classes, storage_classes, gpu_models; traffic_classes with the download that each is guaranteed, in
     Gbit/s, None where throttling is off; reserved: namespaces of the platform; systems: those that run; prices: by
-    currency.
+    currency; queues: by tenant.
     """
 
     flavor: Flavor
@@ -149,6 +150,7 @@ class Surroundings:
     reserved: Collection[str] = ()
     systems: Collection[str] = ()
     prices: Mapping[str, PodPrices] = field(default_factory=dict[str, PodPrices])
+    queues: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -303,6 +305,7 @@ def _labels(name: str, args: TenantArgs, namespace: TenantNamespace, around: Sur
     labels = {
         TENANT_LABEL: name,
         COST_LABEL: args.cost_center,
+        **({QUEUE_LABEL: around.queues[name]} if name in around.queues else {}),
         "pod-security.kubernetes.io/enforce": namespace.pod_security,
         "pod-security.kubernetes.io/warn": "restricted",
         "pod-security.kubernetes.io/audit": "restricted",

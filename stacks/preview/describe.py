@@ -290,6 +290,7 @@ def monitoring_lines(monitoring: DocumentMonitoring) -> list[str]:
         "Alarms: " + ", ".join(f"{count} {severity}" for severity, count in counts.items() if count) + ".",
         *([f"Objectives over 30 days: {'; '.join(objectives)}."] if objectives else []),
         "Dashboards: " + ", ".join(f"{d.title} ({d.panels})" for d in monitoring.dashboards) + ".",
+        *([monitoring.report] if monitoring.report else []),
         *monitoring.notes,
     ]
 

@@ -45,7 +45,7 @@ from ..addresses import AddressNeed, address_needs
 from ..datasets import dataset_notes, dataset_plans, dataset_sharing
 from ..environment import Environment, job_class_plans, pool_plans, roles
 from ..logs import log_plan
-from ..observability import monitoring_notes, monitoring_plan, watched_systems
+from ..observability import monitoring_notes, monitoring_plan, report_line, watched_systems
 from ..policy_config import policy_config, usage_by_resource
 from ..queues import queue_plan
 from ..tenancy import network_of, promised, surroundings, tenancy_notes, tenant_plans
@@ -436,6 +436,8 @@ class DocumentMonitoring(Args):
     retention_days: int
     paid_gb: DocumentRange
     """GB of samples a month that are paid for."""
+    report: str = ""
+    """When the report of costs is made, where it lies and for how long, or an empty text."""
     notes: Sequence[str]
 
 
@@ -586,7 +588,7 @@ def build(
         findings=[
             DocumentFinding.model_validate(
                 {
-                    "policy": f.policy,
+                    "policy": f.rule,
                     "severity": f.severity,
                     "enforcement_level": f.level,
                     "resource": f.resource,
@@ -982,6 +984,7 @@ def _monitoring(environment: Environment, stack: str) -> DocumentMonitoring | No
         sample_limit=plan.args.metrics.samples_per_second,
         retention_days=plan.retention_days,
         paid_gb=_range(plan.gigabytes),
+        report=report_line(environment, plan),
         notes=monitoring_notes(plan),
     )
 

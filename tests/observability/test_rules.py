@@ -153,9 +153,12 @@ def test_runbooks_of_all_alarms_are_in_the_docs() -> None:
 
 
 def test_alarms_that_silence_others_exist_and_share_labels() -> None:
-    known = planned().rules.known
+    known, cases = planned().rules.known, _cases()
     for rule in known.values():
         assert rule.silenced_by.keys() <= known.keys(), rule.name
+        for louder, labels in rule.silenced_by.items():
+            for fired in (*cases[rule.name]["fires"]["labels"], *cases[louder]["fires"]["labels"]):
+                assert set(labels) <= fired.keys(), (rule.name, louder)
 
 
 def test_settings_change_what_an_alarm_says() -> None:
