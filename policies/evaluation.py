@@ -48,8 +48,8 @@ class Setting:
 class Finding:
     """What a rule says of a resource; resource: its URN, "" for the stack as a whole.
 
-    kind: `violation`; `deferred` where a value is unknown before apply; `excepted` with the exception that it has;
-    `expired` for a violation whose exception has ended.
+    kind: `violation`; `deferred` where a value is unknown before apply, with the path of the property in `unknown`;
+    `excepted` with the exception that it has; `expired` for a violation whose exception has ended.
     """
 
     rule: str
@@ -58,6 +58,7 @@ class Finding:
     resource: str
     message: str
     kind: Literal["violation", "deferred", "excepted", "expired"] = "violation"
+    unknown: str = ""
 
     @property
     def fails(self) -> bool:
@@ -140,9 +141,11 @@ def look(
 ) -> Iterator[Finding]:
     """What one rule says of one resource."""
 
-    def finding(message: str, kind: Literal["violation", "deferred", "excepted", "expired"]) -> Finding:
+    def finding(
+        message: str, kind: Literal["violation", "deferred", "excepted", "expired"], unknown: str = ""
+    ) -> Finding:
         urn = "" if resource.type == STACK else resource.urn
-        return Finding(rule.name, rule.severity, said.level, urn, message, kind)
+        return Finding(rule.name, rule.severity, said.level, urn, message, kind, unknown)
 
     about = [exemption for exemption in said.exceptions if exemption.about(resource)]
     held = next((exemption for exemption in about if exemption.expires >= today), None)
@@ -157,7 +160,7 @@ def look(
                 yield finding(message, "violation")
     except Deferred as deferred:
         what = f"{deferred.path} is not known yet, or a secret"
-        yield finding(f"Cannot be checked before apply: {what}. `pulumi up` checks it.", "deferred")
+        yield finding(f"Cannot be checked before apply: {what}. `pulumi up` checks it.", "deferred", deferred.path)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         # Custom resources and programs in YAML may hold anything; the provider or the API server refuses it.
         yield finding(f"Cannot be checked: a property is of another type than expected ({error}).", "deferred")

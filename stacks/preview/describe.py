@@ -580,14 +580,16 @@ def finding_cells(finding: DocumentFinding, environment: str) -> tuple[str, str,
 
 def waiting(document: Document) -> list[str]:
     """What only apply can tell, a line for each rule."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, int]] = {}
     for finding in document.findings:
         if finding.kind == "deferred":
-            name = finding.resource.rpartition("::")[2] or document.environment
-            found.setdefault(f"{finding.policy}: {finding.message}", []).append(name)
-    return [f"{text} {_some(names)}" for text, names in sorted(found.items())]
+            paths = found.setdefault(finding.policy, {})
+            paths[finding.unknown or finding.message] = paths.get(finding.unknown or finding.message, 0) + 1
+    return [
+        f"{policy} cannot be checked before apply: {', '.join(_times(path, paths[path]) for path in sorted(paths))}"
+        for policy, paths in sorted(found.items())
+    ]
 
 
-def _some(names: Sequence[str]) -> str:
-    rest = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"({', '.join(names[:3])}{rest})"
+def _times(path: str, count: int) -> str:
+    return f"{path} of {count} resources" if count > 1 else path

@@ -85,6 +85,8 @@ class DocumentFinding(Args):
     message: str
     kind: Literal["violation", "deferred", "excepted", "expired"] = "violation"
     """`deferred`: a value is unknown before apply; `excepted`, `expired`: there is an exception, or was."""
+    unknown: str = ""
+    """Path of the property that is unknown."""
 
     @property
     def fails(self) -> bool:
@@ -594,6 +596,7 @@ def build(
                     "resource": f.resource,
                     "message": f.message,
                     "kind": f.kind,
+                    "unknown": f.unknown,
                 }
             )
             for f in findings.findings
