@@ -199,7 +199,8 @@ class ClusterZones(Config):
     "cluster-high-availability-architecture-recommend-configuration",
 )
 def cluster_in_several_zones(subject: Subject[ClusterZones]) -> Iterator[str]:
-    count, minimum = max(zones(subject, key) for key in CONTROL_PLANE_ZONES), subject.config.minimum
+    key = next((key for key in CONTROL_PLANE_ZONES if key in stated(subject.inputs)), "vswitchIds")
+    count, minimum = zones(subject, key), subject.config.minimum
     if count < minimum:
         yield f"The control plane lies in {count} zone(s). Name vSwitches of {minimum} zones in vswitchIds."
 

@@ -180,13 +180,16 @@ class PoolZones(Config):
     "cluster-high-availability-architecture-recommend-configuration",
 )
 def pool_in_several_zones(subject: Subject[PoolZones]) -> Iterator[str]:
-    types = catalog.instance_types()
-    names = subject.inputs.get("instanceTypes") or ()
-    if subject.inputs.get("efloNodeGroup") or any(name in types and types[name].gpu for name in names):
-        return
     count, minimum = zones(subject, "vswitchIds"), subject.config.minimum
-    if count < minimum:
+    if count < minimum and not _has_gpus(subject.inputs):
         yield f"The pool lies in {count} zone(s), and ends with them. Name vSwitches of {minimum} zones in vswitchIds."
+
+
+def _has_gpus(pool: Inputs) -> bool:
+    """Whether nodes of a pool have GPUs; those of Lingjun do."""
+    types = catalog.instance_types()
+    names = pool.get("instanceTypes") or ()
+    return bool(pool.get("efloNodeGroup")) or any(name in types and types[name].gpu for name in names)
 
 
 @rule(

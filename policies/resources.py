@@ -32,9 +32,9 @@ def section(inputs: Inputs, key: str) -> Inputs:
 
 
 def stated(inputs: Inputs) -> set[str]:
-    """The properties that a program states, known or not: without null, and without what the provider filled in."""
+    """The properties that a program states, known or not: without what the provider filled in."""
     filled: Collection[str] = inputs.plain.get("__defaults") or ()
-    return {key for key, value in inputs.plain.items() if value is not None and key not in {*filled, "__defaults"}}
+    return inputs.plain.keys() - {*filled, "__defaults"}
 
 
 def matches(name: str, patterns: Sequence[str]) -> bool:

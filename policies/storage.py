@@ -116,8 +116,9 @@ def bucket_blocks_public_access(subject: Subject[Config]) -> Iterator[str]:
     reference="https://www.alibabacloud.com/help/en/oss/developer-reference/putbucketencryption",
 )
 def bucket_encrypted(subject: Subject[Config]) -> Iterator[str]:
-    inline = section(subject.inputs, "serverSideEncryptionRule").get("sseAlgorithm")
-    if not inline and not _own(subject, BUCKET_ENCRYPTION):
+    if _own(subject, BUCKET_ENCRYPTION):
+        return
+    if not section(subject.inputs, "serverSideEncryptionRule").get("sseAlgorithm"):
         yield "The bucket does not encrypt its objects. Set serverSideEncryptionRule.sseAlgorithm to KMS or AES256."
 
 

@@ -22,7 +22,8 @@ def _noticed(rule: Rule, case: Mapping[str, Any]) -> bool:
         for key in ("passes", "fails"):
             for index, values in enumerate(case.get(key, ())):
                 found = report(rule, {**config, **values.get("config", {})}, resources(changed(case, values)))
-                if said(found) != Change(rule.name, index, values).says:
+                # What a rule cannot read for its type counts as not known; no case is about that.
+                if said(found) != Change(rule.name, index, values).says or said(found, "deferred"):
                     return True
         for path in case.get("unknown", ()):
             found = report(rule, config, resources(case["given"], path))

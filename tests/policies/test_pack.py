@@ -89,7 +89,8 @@ def test_what_lies_in_a_cluster_to_be_made_counts_as_it_was_shown() -> None:
     """Before the cluster exists, the engine validates the stack without the properties of what will lie in it."""
     case = CASES["spot-has-fallback"]
     made = resources(case["given"])
-    analyzer = Analyzer([BY_NAME["spot-has-fallback"]], {})
+    # What a resource holds is seen by rules that look at resources one by one, of which a pack always has some.
+    analyzer = Analyzer([BY_NAME["spot-has-fallback"], BY_NAME["bucket-not-public"]], {})
     assert analyzer.diagnostics(made) == []
     shown = [type(one)(**{**vars(one), "inputs": type(one.inputs)({})}) if one.kubernetes else one for one in made]
     stack = analyzer_pb2.AnalyzeStackRequest(
