@@ -4,11 +4,11 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from bad import bad_state
 
 from policies.sources import read
 
@@ -54,13 +54,20 @@ def test_a_foreign_program_is_held_and_audited(workspace: Callable[[str], Worksp
     }
 
 
-def test_a_state_is_analyzed(workspace: Callable[[str], Workspace], bad: Mapping[str, Any], tmp_path: Path) -> None:
-    """`pulumi policy analyze` over a state that trips every rule finds what the audit finds."""
+def test_a_state_is_analyzed(workspace: Callable[[str], Workspace]) -> None:
+    """`pulumi policy analyze` over a state that is bad in every way finds what the audit finds."""
     work = workspace("dev")
-    (tmp_path / "state.json").write_text(json.dumps(bad), encoding="utf-8")
+    state, config = bad_state()
+    file, settings = work.root / "state.json", work.root / "settings.json"
+    file.write_text(json.dumps(state), encoding="utf-8")
+    settings.write_text(json.dumps(config), encoding="utf-8")
+    audit = (sys.executable, "-m", "policies", str(file), "--config", str(settings), "--format", "json")
+    found = json.loads(work.run(*audit, fails=True).stdout)
+    violated = {finding["rule"] for finding in found["findings"] if finding["kind"] == "violation"}
     done = work.run(
-        *("pulumi", "policy", "analyze", "--file", str(tmp_path / "state.json")),
-        *("--policy-pack", str(work.root / "policies"), "--color", "never"),
+        *("pulumi", "policy", "analyze", "--file", str(file), "--policy-pack", str(work.root / "policies")),
+        *("--policy-pack-config", str(settings), "--color", "never"),
         fails=True,
     )
-    assert "bucket-not-public" in done.stdout + done.stderr
+    told = {name for name in violated if name in done.stdout + done.stderr}
+    assert told == violated
