@@ -16,6 +16,7 @@ from .formats import FORMATS
 
 Collector = Literal["loongcollector", "logtail", "alloy"]
 Stream = Literal["stdout", "stderr"]
+StoreKind = Literal["business", "engine", "platform", "network", "events", "audit", "control plane"]
 STREAMS: Sequence[Stream] = ("stdout", "stderr")
 
 COLLECTORS: Mapping[Flavor, Mapping[str, Collector]] = {
@@ -113,7 +114,7 @@ class StorePlan:
     """
 
     name: str
-    kind: Literal["business", "engine", "platform", "network", "events", "audit", "control plane"]
+    kind: StoreKind
     tenant: str
     retention_days: int | None
     hot_days: int | None = None
