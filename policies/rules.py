@@ -1,9 +1,9 @@
 """All rules of the pack, in the order in which they are documented."""
 
-from . import cache, cluster, hygiene, identity, network, nodes, storage
+from . import budget, cache, cluster, hygiene, identity, network, nodes, quotas, storage
 from .rule import Rule
 
-AREAS = (identity, network, cluster, nodes, storage, cache, hygiene)
+AREAS = (quotas, budget, identity, network, cluster, nodes, storage, cache, hygiene)
 
 RULES: list[Rule] = [value for module in AREAS for value in vars(module).values() if isinstance(value, Rule)]
 """The rules of the pack."""
