@@ -87,7 +87,8 @@ def monthly_cost_within_budget(subject: Subject[Budget]) -> Iterator[str]:
 
 class PoolBudgets(Config):
     pools: Mapping[str, Mapping[str, Amount]] = {}
-    """The most that a month of single node pools may cost, by the name of their resource and by currency."""
+    """The most that a month of single node pools may cost, by the name of their resource or their `nodePoolName`, and by
+    currency."""
 
 
 @rule(
@@ -102,11 +103,12 @@ class PoolBudgets(Config):
     reference=PRICES,
 )
 def pool_cost_within_budget(subject: Subject[PoolBudgets]) -> Iterator[str]:
-    limits = subject.config.pools.get(subject.resource.name, {})
-    cost = _cost(subject, Usage()) if limits else None
+    names = (subject.resource.name, subject.inputs.given("nodePoolName"))
+    limits = next((subject.config.pools[name] for name in names if name in subject.config.pools), {})
     for currency, limit in limits.items():
-        most = cost.totals.get(currency, Range()).maximum if cost else 0
-        if cost and most > limit:
+        cost = _cost(subject, Usage())
+        most = cost.totals.get(currency, Range()).maximum
+        if most > limit:
             yield (
                 f"A month of the pool at full size costs {_at_least(cost)}{currency} {most:,.0f}, its budget is "
                 f"{currency} {limit:,.0f} (list prices of {cost.date}). Lower its maximum size."
@@ -169,7 +171,7 @@ class Change(Config):
 )
 def cost_change_within_limit(subject: Subject[Change]) -> Iterator[str]:
     percent = subject.config.maximum_increase_percent
-    if percent is None or not subject.config.deployed:
+    if percent is None:
         return
     cost = _cost(subject, subject.config.usage)
     for currency, before in subject.config.deployed.items():

@@ -39,16 +39,21 @@ def _exceeding(subject: Subject[Maximum], what: str, unit: str, amount: Callable
     maximum = subject.config.maximum
     if maximum is None:
         return
-    total = total_capacity(counted(subject.of(NODE_POOL)))
-    if total.unknown and what != "nodes":
-        names = ", ".join(sorted({*total.unknown}))
-        yield f"Node pools of {names} cannot be counted. Use instance types of the catalog."
-    most = amount(total).maximum
+    most = amount(total_capacity(counted(subject.of(NODE_POOL)))).maximum
     if most > maximum:
         yield (
             f"The node pools can grow to {most:,.0f} {unit}, the quota is {maximum:,.0f}. "
             f"Lower the pools' maximum sizes or raise the quota for {what}."
         )
+
+
+def _uncounted(subject: Subject[Maximum]) -> Iterator[str]:
+    """A violation where the catalog does not have an instance type, so that a sum would be too small."""
+    if subject.config.maximum is None:
+        return
+    names = sorted({*total_capacity(counted(subject.of(NODE_POOL))).unknown})
+    if names:
+        yield f"Node pools of {', '.join(names)} cannot be counted. Use instance types of the catalog."
 
 
 @rule(
@@ -74,6 +79,7 @@ def nodes_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
     reference="the owner of the quota",
 )
 def vcpu_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
+    yield from _uncounted(subject)
     yield from _exceeding(subject, "vCPUs", "vCPUs", lambda capacity: capacity.vcpu)
 
 
@@ -87,6 +93,7 @@ def vcpu_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
     reference="the owner of the quota",
 )
 def memory_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
+    yield from _uncounted(subject)
     yield from _exceeding(subject, "memory", "GiB of memory", lambda capacity: capacity.memory_gib)
 
 
@@ -100,6 +107,7 @@ def memory_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
     reference="the owner of the quota",
 )
 def gpus_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
+    yield from _uncounted(subject)
     yield from _exceeding(subject, "GPUs", "GPUs", lambda capacity: capacity.gpus)
 
 
@@ -113,6 +121,7 @@ def gpus_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
     reference=ACK_LIMITS,
 )
 def pods_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
+    yield from _uncounted(subject)
     yield from _exceeding(subject, "pods", "pods", lambda capacity: capacity.pods)
 
 
@@ -165,9 +174,8 @@ def disks_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
         )
 
 
-def _too_many(subject: Subject[Maximum], count: int, what: str) -> Iterator[str]:
-    maximum = subject.config.maximum
-    if maximum is not None and count > maximum:
+def _too_many(maximum: float, count: int, what: str) -> Iterator[str]:
+    if count > maximum:
         yield f"There are {count} {what}, the quota is {maximum:,.0f}. Remove some, or raise the quota."
 
 
@@ -181,7 +189,8 @@ def _too_many(subject: Subject[Maximum], count: int, what: str) -> Iterator[str]
     reference="the owner of the quota",
 )
 def addresses_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
-    yield from _too_many(subject, len(subject.of(EIP)), "public addresses")
+    if subject.config.maximum is not None:
+        yield from _too_many(subject.config.maximum, len(subject.of(EIP)), "public addresses")
 
 
 @rule(
@@ -194,7 +203,8 @@ def addresses_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
     reference="the owner of the quota",
 )
 def buckets_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
-    yield from _too_many(subject, len(subject.of(BUCKET)), "buckets")
+    if subject.config.maximum is not None:
+        yield from _too_many(subject.config.maximum, len(subject.of(BUCKET)), "buckets")
 
 
 @rule(
@@ -210,7 +220,7 @@ def load_balancers_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
     if subject.config.maximum is None:
         return
     services = [s for s in subject.of(SERVICE) if (s.inputs.get("spec") or {}).get("type") == "LoadBalancer"]
-    yield from _too_many(subject, len(subject.of(*BALANCERS)) + len(services), "load balancers")
+    yield from _too_many(subject.config.maximum, len(subject.of(*BALANCERS)) + len(services), "load balancers")
 
 
 class PoolQuota(Args):
@@ -278,8 +288,8 @@ class Tenants(Config):
 )
 def tenants_within_cluster(subject: Subject[Tenants]) -> Iterator[str]:
     pools, quotas = subject.of(NODE_POOL), subject.of(QUOTA)
-    if not pools or not quotas:
-        return
+    if not pools:
+        return  # The cluster is another program's.
     total = total_capacity(counted(pools))
     for key, unit, there in (
         ("requests.cpu", "vCPUs", total.vcpu.maximum + subject.config.serverless_vcpu),
@@ -317,10 +327,10 @@ class Tenant(Config):
     reference="https://kubernetes.io/docs/concepts/policy/resource-quotas/",
 )
 def tenant_within_quota(subject: Subject[Tenant]) -> Iterator[str]:
-    owners: dict[str, str] = {}
+    owners: dict[str, str | None] = {}
     for space in subject.of(NAMESPACE) if subject.config.tenants else ():
         metadata = space.inputs.get("metadata") or {}
-        owners[metadata.get("name") or space.name] = (metadata.get("labels") or {}).get(subject.config.label) or ""
+        owners[metadata.get("name") or space.name] = (metadata.get("labels") or {}).get(subject.config.label)
     for tenant, limits in subject.config.tenants.items():
         spaces = {space for space, owner in owners.items() if owner == tenant}
         own = [q for q in subject.of(QUOTA) if (q.inputs.get("metadata") or {}).get("namespace") in spaces]
