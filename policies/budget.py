@@ -87,8 +87,8 @@ def monthly_cost_within_budget(subject: Subject[Budget]) -> Iterator[str]:
 
 class PoolBudgets(Config):
     pools: Mapping[str, Mapping[str, Amount]] = {}
-    """The most that a month of single node pools may cost, by the name of their resource or their `nodePoolName`, and by
-    currency."""
+    """The most that a month of single node pools may cost, by the name of their resource or their `nodePoolName`, and
+    by currency."""
 
 
 @rule(
@@ -96,7 +96,7 @@ class PoolBudgets(Config):
     area="budget",
     severity="medium",
     types={NODE_POOL},
-    needs=["scalingConfig.maxSize", "instanceTypes"],
+    needs=["desiredSize", "instanceTypes"],
     config=PoolBudgets,
     must="The estimated monthly cost of a node pool at full size must stay within the pool's budget.",
     how="Lower its maximum size, or raise its budget.",

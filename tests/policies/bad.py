@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cases import cases, changed, resources
+from cases import cases, changed, resources, urn
 
 from policies.rule import Resource
 
@@ -38,15 +38,17 @@ def _renamed(values: Mapping[str, Any], name: str, case: Mapping[str, Any]) -> d
 def bad_state() -> tuple[dict[str, Any], dict[str, Any]]:
     """The same as the content of an exported state and of a `--policy-pack-config` file."""
     made, config = bad_stack()
-    provider = "urn:pulumi:test::project::pulumi:providers:alicloud::bad"
+    regions = sorted({str(one.provider["region"]) for one in made if one.provider})
+    providers = {region: urn(region, "pulumi:providers:alicloud") for region in regions}
     entries: list[dict[str, Any]] = [
         {
-            "urn": provider,
+            "urn": providers[region],
             "type": "pulumi:providers:alicloud",
             "custom": True,
-            "id": "bad",
-            "inputs": {"region": "cn-x"},
+            "id": region,
+            "inputs": {"region": region},
         }
+        for region in regions
     ]
     entries += [
         {
@@ -57,6 +59,7 @@ def bad_state() -> tuple[dict[str, Any], dict[str, Any]]:
             "inputs": one.inputs.plain,
             "outputs": one.inputs.plain,
             "parent": one.parent,
+            "provider": f"{providers[one.provider['region']]}::{one.provider['region']}" if one.provider else "",
             "protect": one.protect,
             "dependencies": list(one.dependencies),
             "propertyDependencies": {key: list(urns) for key, urns in one.property_dependencies.items()},
