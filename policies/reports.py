@@ -129,7 +129,7 @@ def junit(report: Report, rules: Sequence[Rule], source: str = "") -> str:
     idle = [name for name, outcome in report.outcomes.items() if outcome in ("not applicable", "disabled", "deferred")]
     skipped = {name for name in idle if name not in failing}
     totals = {"tests": str(len(rules)), "failures": str(len(failing)), "skipped": str(len(skipped))}
-    suite = ElementTree.Element("testsuite", name="ack-ai-blueprint policies", errors="0", **totals)
+    suite = ElementTree.Element("testsuite", {"name": "ack-ai-blueprint policies", "errors": "0", **totals})
     for rule in rules:
         case = ElementTree.SubElement(suite, "testcase", classname=rule.area, name=rule.name)
         said = "\n".join(f"{short(f)}: {f.message}" for f in report.findings if f.rule == rule.name)

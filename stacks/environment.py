@@ -31,6 +31,7 @@ from components.tenancy import TenancyArgs, TenantArgs, own_buckets
 from components.throttling.args import RequesterArgs, ThrottlingArgs
 from components.volumes import NasStorageClassArgs, VolumeArgs
 from policies.evaluation import Exemption
+from policies.quotas import PoolQuota
 from policies.rule import Level
 
 Name = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$")]
@@ -111,8 +112,32 @@ class Quotas(Args):
     gpus: Annotated[int, Field(ge=0)] | None = None
     """GPUs over all pools."""
 
+    gpu_models: Mapping[str, Annotated[int, Field(ge=0)]] = {}
+    """GPUs of single models over all pools, such as `{A10: 8}`. The others are not bounded."""
+
+    pods: Annotated[int, Field(ge=1)] | None = None
+    """Pods that all pools hold."""
+
+    disk_gib: Annotated[int, Field(ge=1)] | None = None
+    """Disks of nodes over all pools, and all others, in GiB."""
+
+    addresses: Annotated[int, Field(ge=0)] | None = None
+    """Public addresses."""
+
+    buckets: Annotated[int, Field(ge=0)] | None = None
+    """Buckets, those of tenants and copies in other regions among them."""
+
+    load_balancers: Annotated[int, Field(ge=0)] | None = None
+    """Load balancers, those of Services among them."""
+
+    pools: Mapping[Name, PoolQuota] = {}
+    """What single node pools may hold at full size, by their names under `nodePools`."""
+
     monthly_cost: Mapping[Literal["CNY", "USD"], Annotated[float, Field(ge=0)]] = {}
     """Cost of a month at full scale-out, by currency of the list prices. The currencies are not converted."""
+
+    monthly_cost_increase_percent: Annotated[float, Field(ge=0)] | None = None
+    """By how much one `make up` may raise that cost over what is deployed. None: by any share."""
 
     instance_families: Sequence[str] = ()
     """Instance families that pools may use, such as `g8i`. Empty: all of the catalog."""

@@ -3,16 +3,30 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
+from components import catalog
+from components.cost import Usage, estimate
+from components.inputs import Args
+from policies.counting import counted
 from policies.rules import RULES
+from policies.sources import resources
 
 from .environment import Environment, PolicySetting
 from .logs import log_plan, store_volumes
 from .observability import monitoring_plan
 
 
-def policy_config(environment: Environment, stack: str) -> Mapping[str, Mapping[str, Any]]:
-    """The content of a `--policy-pack-config` file: level and configuration of each policy, by its name."""
-    quotas = environment.quotas
+def policy_config(
+    environment: Environment, stack: str, deployed: Mapping[str, float] | None = None
+) -> Mapping[str, Mapping[str, Any]]:
+    """The content of a `--policy-pack-config` file: level, configuration and exceptions of each rule, by its name.
+
+    deployed: what a month of what is deployed costs, by currency; see `deployed_cost`.
+    """
+    quotas, service = environment.quotas, environment.service_quotas
+    increase = quotas.monthly_cost_increase_percent
+    usage = _camel(usage_by_resource(environment, stack)) if quotas.monthly_cost or increase is not None else None
     configs: dict[str, dict[str, Any]] = {
         "nodes-within-quota": {"maximum": quotas.nodes},
         "vcpu-within-quota": {"maximum": quotas.vcpu},
@@ -20,7 +34,27 @@ def policy_config(environment: Environment, stack: str) -> Mapping[str, Mapping[
         "gpus-within-quota": {"maximum": quotas.gpus},
         "monthly-cost-within-budget": {
             "budget": dict(quotas.monthly_cost) or None,
-            "usage": usage_by_resource(environment, stack) if quotas.monthly_cost else None,
+            "usage": usage if quotas.monthly_cost else None,
+        },
+        "cost-change-within-limit": {
+            "deployed": deployed,
+            "maximumIncreasePercent": increase,
+            "usage": usage if increase is not None else None,
+        },
+        "gpu-models-within-quota": {"models": dict(quotas.gpu_models) or None},
+        "pods-within-quota": {"maximum": quotas.pods},
+        "disks-within-quota": {"maximum": quotas.disk_gib},
+        "addresses-within-quota": {"maximum": quotas.addresses},
+        "buckets-within-quota": {"maximum": quotas.buckets},
+        "load-balancers-within-quota": {"maximum": quotas.load_balancers},
+        "pool-within-quota": {"pools": {f"{name}-pool": _plain(quota) for name, quota in quotas.pools.items()} or None},
+        "node-pools-within-limit": {"maximum": service.node_pools_per_cluster},
+        "cluster-nodes-within-limit": {"pro": service.nodes_per_cluster},
+        "vswitches-within-limit": {"maximum": service.vswitches_per_vpc},
+        "tenants-within-cluster": {
+            "serverlessVcpu": service.serverless_vcpu,
+            # ACS has pods of at most 8 GiB a vCPU.
+            "serverlessMemoryGib": service.serverless_vcpu * 8,
         },
         "instance-family-allowed": {"families": list(quotas.instance_families) or None},
         "region-allowed": {"regions": list(quotas.regions) or None},
@@ -28,7 +62,7 @@ def policy_config(environment: Environment, stack: str) -> Mapping[str, Mapping[
     result: dict[str, Mapping[str, Any]] = {}
     for rule in RULES:
         said = environment.policies.get(rule.name, PolicySetting())
-        exceptions = [exemption.model_dump(mode="json", by_alias=True) for exemption in said.exceptions]
+        exceptions = [_plain(exemption) for exemption in said.exceptions]
         result[rule.name] = {
             "enforcementLevel": said.level or rule.level,
             **{key: value for key, value in configs.get(rule.name, {}).items() if value is not None},
@@ -36,6 +70,24 @@ def policy_config(environment: Environment, stack: str) -> Mapping[str, Mapping[
             **({"exceptions": exceptions} if exceptions else {}),
         }
     return result
+
+
+def _plain(args: Args) -> dict[str, Any]:
+    return args.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _camel(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {to_camel(key): value for key, value in values.items()}
+
+
+def deployed_cost(environment: Environment, stack: str, state: Any) -> Mapping[str, float]:
+    """What a month of a deployed state costs at full scale-out, by currency. state: as `pulumi stack export` prints it.
+
+    Raises `policies.sources.InvalidSource`.
+    """
+    usage = Usage(**usage_by_resource(environment, stack))
+    cost = estimate(counted(resources(state)), catalog.price_book(), usage)
+    return {currency: round(total.maximum, 2) for currency, total in cost.totals.items()}
 
 
 def usage_by_resource(environment: Environment, stack: str) -> dict[str, Any]:

@@ -7,14 +7,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from components.throttling.client import MissingCredentials, credentials_from
 
 from .environment import EXAMPLE_PREFIX, Environment
 from .loading import DIRECTORY, InvalidEnvironment, load_environment, read_stack_config
-from .policy_config import policy_config
+from .policy_config import deployed_cost, policy_config
 
 NO_CLI = """\
 The Pulumi CLI is not on PATH. Install it (https://www.pulumi.com/docs/install/), then:
@@ -44,9 +44,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if environment.has_example_prefix:
         print(EXAMPLE_PREFIX, file=sys.stderr)
         return 2
+    deployed = _deployed(environment, stack, pulumi)
     with tempfile.TemporaryDirectory() as directory:
         config = Path(directory) / "policies.json"
-        config.write_text(json.dumps(policy_config(environment, stack)), encoding="utf-8")
+        config.write_text(json.dumps(policy_config(environment, stack, deployed)), encoding="utf-8")
         policies = ["--policy-pack", "policies", "--policy-pack-config", str(config)]
         return run([pulumi, "up", "--stack", stack, *policies, *further])
 
@@ -71,6 +72,16 @@ def prepare(
         except MissingCredentials as error:
             raise NotReady(str(error)) from None
     return stack, environment, cli, options.pulumi
+
+
+def _deployed(environment: Environment, stack: str, pulumi: str) -> Mapping[str, float] | None:
+    """What is deployed costs a month, where a rule needs to know it and there is a state; else None."""
+    if environment.quotas.monthly_cost_increase_percent is None:
+        return None
+    command = [pulumi, "stack", "export", "--stack", stack, "--non-interactive"]
+    done = subprocess.run(command, cwd=DIRECTORY.parent, capture_output=True, text=True, check=False)
+    state = json.loads(done.stdout) if done.returncode == 0 else {}
+    return deployed_cost(environment, stack, state) if state.get("deployment", {}).get("resources") else None
 
 
 def find_cli(stack: str) -> str:

@@ -44,7 +44,7 @@ def document(*resources: DocumentResource) -> Document:
         resources=resources,
         outputs={},
         findings=[],
-        policies=DocumentPolicies(checked=0, disabled=0),
+        policies=DocumentPolicies(),
         capacity=DocumentCapacity(
             nodes=NOTHING,
             vcpu=NOTHING,

@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 
 from components import catalog
+from policies.pack import schema as config_schema
 from policies.rules import RULES
 from stacks.environment import bucket_owners
 from stacks.loading import PROJECT, StackConfig, load_environment, read_stack_config
@@ -176,8 +177,6 @@ def test_policies_take_the_configuration_of_every_environment(name: str) -> None
     """The engine refuses a pack whose configuration does not meet its schema."""
     config = policy_config(load_environment(name, read_stack_config(name)), name)
     for rule in RULES:
-        if rule.config_schema is None:
-            continue
         values = {key: value for key, value in config[rule.name].items() if key != "enforcementLevel"}
-        schema = {"type": "object", "properties": rule.config_schema.properties}
+        schema = {"type": "object", "properties": config_schema(rule).properties, "additionalProperties": False}
         jsonschema.Draft202012Validator(schema).validate(values)

@@ -98,7 +98,7 @@ def _walk(tree: ast.AST) -> Iterator[ast.AST]:
 def _compiled(tree: ast.AST, function: FunctionType, check: FunctionType) -> Any:
     """The rule's check with one of the functions behind it changed."""
     names = dict(check.__globals__)
-    exec(compile(ast.fix_missing_locations(tree), function.__name__, "exec"), names)  # noqa: S102
+    exec(compile(ast.unparse(tree), function.__name__, "exec"), names)  # noqa: S102
     if function is check:
         return names[function.__name__]
     # Everything of the module that was compiled with the old names is made anew, so that it calls the changed one.

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -82,9 +83,7 @@ def test_a_remedy_sets_it_right(rule: Any) -> None:
     for change in case["fails"]:
         if change.get("remedied", True):
             made = [
-                type(one)(**{**vars(one), "inputs": Inputs(remedied(rule, one.inputs.plain))})
-                if rule.applies(one)
-                else one
+                replace(one, inputs=Inputs(remedied(rule, one.inputs.plain))) if rule.applies(one) else one
                 for one in resources(changed(case, change))
             ]
             assert report(rule, case.get("config", {}), made).findings == []

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Generator
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -12,6 +13,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 
 from policies.pack import schema
+from policies.rule import Inputs
 from policies.rules import RULES
 from support import ROOT
 
@@ -92,7 +94,7 @@ def test_what_lies_in_a_cluster_to_be_made_counts_as_it_was_shown() -> None:
     # What a resource holds is seen by rules that look at resources one by one, of which a pack always has some.
     analyzer = Analyzer([BY_NAME["spot-has-fallback"], BY_NAME["bucket-not-public"]], {})
     assert analyzer.diagnostics(made) == []
-    shown = [type(one)(**{**vars(one), "inputs": type(one.inputs)({})}) if one.kubernetes else one for one in made]
+    shown = [replace(one, inputs=Inputs({})) if one.kubernetes else one for one in made]
     stack = analyzer_pb2.AnalyzeStackRequest(
         resources=[
             analyzer_pb2.AnalyzerResource(
