@@ -49,6 +49,16 @@ if TYPE_CHECKING:
     from .colocation import Colocation, ColocationArgs, DeschedulerArgs
     from .encryption import EncryptionKey, EncryptionKeyArgs
     from .file_systems import CpfsCache, FileSystem, FileSystemArgs, Mount, SnapshotSchedule
+    from .history import (
+        History,
+        HistoryArgs,
+        HistoryPlan,
+        HistorySurroundings,
+        SparkHistoryArgs,
+        SparkLoginArgs,
+        Writer,
+        plan_history,
+    )
     from .inputs import InvalidInput, Problem
     from .job_classes import (
         Compute,
@@ -190,6 +200,16 @@ _MODULES = {
         "FileSystemArgs",
         "Mount",
         "SnapshotSchedule",
+    ),
+    "history": (
+        "History",
+        "HistoryArgs",
+        "HistoryPlan",
+        "HistorySurroundings",
+        "SparkHistoryArgs",
+        "SparkLoginArgs",
+        "Writer",
+        "plan_history",
     ),
     "inputs": (
         "InvalidInput",
@@ -356,6 +376,10 @@ __all__ = [
     "GpuArgs",
     "Grant",
     "GroupArgs",
+    "History",
+    "HistoryArgs",
+    "HistoryPlan",
+    "HistorySurroundings",
     "ImageCache",
     "InvalidInput",
     "JobClassArgs",
@@ -423,6 +447,8 @@ __all__ = [
     "ServerlessRung",
     "SnapshotSchedule",
     "Source",
+    "SparkHistoryArgs",
+    "SparkLoginArgs",
     "Spot",
     "StorageAlarmArgs",
     "StorageAlarms",
@@ -457,10 +483,12 @@ __all__ = [
     "WorkerArgs",
     "WorkerNode",
     "WorkingHours",
+    "Writer",
     "ZoneCidrs",
     "ZoneScale",
     "deliver",
     "plan_datasets",
+    "plan_history",
     "plan_job_classes",
     "plan_network",
     "plan_node_pool",

@@ -33,6 +33,7 @@ from .environment import (
     compute,
     roles,
 )
+from .history import environment_history_problems
 from .observability import observability_problems
 from .queues import group_problems, queue_problems
 from .systems import job_kind_problems, mending_problems, systems_of
@@ -80,6 +81,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
         problems += [*_upstream_problems(environment), *group_problems(environment)]
         problems += [*dataset_problems(environment, stack, {})]
         problems += [*observability_problems(environment, stack, {})]
+        problems += [*environment_history_problems(environment, stack)]
         return [*problems, *_tenancy(environment, stack, {})]
     pools: dict[str, NodePoolPlan] = {}
     for name, args in environment.node_pools.items():
@@ -98,6 +100,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     problems += _storage_problems(environment, stack)
     problems += dataset_problems(environment, stack, pools)
     problems += observability_problems(environment, stack, pools)
+    problems += environment_history_problems(environment, stack)
     problems += _tenancy(environment, stack, pools)
     return problems
 

@@ -15,6 +15,8 @@ from components.cluster import ClusterArgs
 from components.colocation import ColocationArgs
 from components.encryption import EncryptionKeyArgs
 from components.file_systems import FileSystemArgs
+from components.history import HistoryArgs, HistorySurroundings, Writer
+from components.history.planning import spark_volumes
 from components.inputs import Args
 from components.job_classes import Compute, JobClassArgs, JobClassPlan, SchedulingArgs, plan_job_classes
 from components.network import NetworkArgs
@@ -26,6 +28,7 @@ from components.registry import RegistryArgs
 from components.serverless import ServerlessArgs
 from components.storage import BucketArgs
 from components.tenancy import TenancyArgs, TenantArgs, own_buckets
+from components.tenancy.planning import prefix_of, tenant_people
 from components.throttling.args import RequesterArgs, ThrottlingArgs
 from components.volumes import NasStorageClassArgs, VolumeArgs
 
@@ -277,6 +280,9 @@ class Environment(Args):
     observability: ObservabilityArgs = ObservabilityArgs()
     """Metrics, alarms and dashboards."""
 
+    history: HistoryArgs = HistoryArgs()
+    """Servers that show finished jobs."""
+
     tenants: Mapping[Name, TenantArgs] = {}
     """Tenants by name: the teams that share the cluster."""
 
@@ -450,10 +456,39 @@ def job_class_plans(environment: Environment) -> Mapping[str, JobClassPlan]:
 
 def roles(environment: Environment) -> Sequence[str]:
     """The RAM roles whose ids the program knows: of volumes that mount buckets, by the volumes' names, of tenants'
-    service accounts, as `<namespace>-<kind>`, and of caches, as `dataset-<name>`."""
+    service accounts, as `<namespace>-<kind>`, of caches, as `dataset-<name>`, and of history, by its claims' names."""
     volumes = [name for name, args in environment.volumes.items() if args.bucket is not None and args.role_name is None]
     accounts = [account for name, tenant in environment.tenants.items() for account in tenant_roles(name, tenant)]
-    return [*volumes, *accounts, *dataset_roles(environment.datasets)]
+    return [*volumes, *accounts, *dataset_roles(environment.datasets), *history_claims(environment)]
+
+
+def history_writers(environment: Environment) -> Sequence[Writer]:
+    """Those whose jobs write event logs: the tenants, or without them everybody."""
+    spark = environment.history.spark
+    if not environment.tenants:
+        spaces = spark.namespaces if spark else ()
+        return [Writer(spark=spaces, prefixes=dict.fromkeys(environment.buckets, ""))]
+    return [_writer(name, tenant, environment) for name, tenant in sorted(environment.tenants.items())]
+
+
+def _writer(name: str, tenant: TenantArgs, environment: Environment) -> Writer:
+    prefixes: dict[str, str] = {}
+    for entry, own in tenant.prefixes.items():
+        if "spark" in own.writers:
+            prefixes.setdefault(own.bucket, prefix_of(name, tenant, entry))
+    return Writer(
+        name=name,
+        id=tenant.id_of(name),
+        spark=[space for space, args in tenant.namespaces_of(name).items() if "spark" in args.jobs],
+        prefixes=prefixes,
+        people=tenant_people(tenant, environment.tenancy.groups if environment.flavor == "ack" else None),
+    )
+
+
+def history_claims(environment: Environment) -> Mapping[str, VolumeArgs]:
+    """The claims that servers and drivers mount for event logs, by name."""
+    around = HistorySurroundings(environment.flavor, buckets=environment.buckets, writers=history_writers(environment))
+    return spark_volumes(environment.history, around)
 
 
 def dataset_roles(datasets: Mapping[str, DatasetArgs]) -> Sequence[str]:

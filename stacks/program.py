@@ -13,6 +13,7 @@ from components.cluster import Cluster
 from components.colocation import Colocation
 from components.encryption import EncryptionKey, EncryptionKeyArgs
 from components.file_systems import FileSystem
+from components.history import History
 from components.job_classes import JobClasses
 from components.network import Network
 from components.node_pools import Autoscaler, NodePool, NodePoolArgs
@@ -29,7 +30,8 @@ from components.training import TrainingRuntimes
 from components.volumes import VolumeArgs, Volumes
 
 from .datasets import FLUID, dataset_surroundings
-from .environment import ACCESS_LOGS, Environment, bucket_owners, compute
+from .environment import ACCESS_LOGS, Environment, bucket_owners, compute, history_claims
+from .history import history_plan
 from .observability import PROMETHEUS, monitoring_plan, watched_systems
 from .queues import SYSTEMS, gpu_flavors, queue_plan
 from .systems import systems_of
@@ -194,8 +196,28 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
             if inside
             else opts,
         )
+    history = None
+    shown = history_plan(environment, stack)
+    if shown is not None and shown.spark:
+        spaces = {space for args in history_claims(environment).values() for space in args.namespaces}
+        history = History(
+            "history",
+            shown,
+            name=name,
+            region=environment.region,
+            buckets={role: bucket.name for role, bucket in buckets.items()},
+            rrsa_provider_arn=cluster.rrsa_provider_arn,
+            rrsa_issuer_url=cluster.rrsa_issuer_url,
+            kms_key_id=key.key_id,
+            tags=tags,
+            deleted_with=cluster.resource,
+            in_cluster=inside is not None,
+            opts=inside(*_used(spaces, tenants, job_classes), buckets[environment.history.spark.bucket])
+            if inside and environment.history.spark
+            else opts,
+        )
     _monitoring(environment, stack, platform, inside, cluster)
-    limits = _throttling(environment, stack, buckets, volumes, datasets, tenants)
+    limits = _throttling(environment, stack, buckets, volumes, datasets, history, tenants)
     if not environment.notifications.silent:
         StorageAlarms(
             "storage-alarms",
@@ -268,6 +290,7 @@ def _inside(
     wanted = (
         *(environment.job_classes, environment.volumes, environment.storage_classes, environment.tenants),
         environment.datasets,
+        environment.history.spark,
         *(environment.serverless.profiles, environment.serverless.image_caches),
         # Koordinator also where colocation is off, or switching it off would leave its last settings in force.
         *(system.in_cluster or system.name == "koordinator" for system in systems_of(environment)),
@@ -445,6 +468,7 @@ def _throttling(
     buckets: Mapping[str, Bucket],
     volumes: Volumes | None,
     datasets: Datasets | None,
+    history: History | None,
     tenants: Mapping[str, Tenant],
 ) -> Mapping[str, Mapping[str, float]]:
     """Register the throttles; gives what each bucket can get at most, in Gbit/s by role and direction."""
@@ -458,6 +482,7 @@ def _throttling(
         role_ids={
             **(volumes.role_ids if volumes else {}),
             **({f"dataset-{name}": role_id for name, role_id in datasets.role_ids.items()} if datasets else {}),
+            **(history.role_ids if history else {}),
             **{role: role_id for tenant in tenants.values() for role, role_id in tenant.role_ids.items()},
         },
         after=[*buckets.values(), *([volumes] if volumes else [])],
@@ -562,6 +587,9 @@ def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
                 *_used(_spaces(environment.datasets), tenants),
             ),
         )
+    shown = history_plan(environment, stack)
+    if shown is not None and shown.spark:
+        History("history", shown, opts=opts())
     return {
         "systems": [system.name for system in platform.plan],
         **(

@@ -35,7 +35,7 @@ def systems_of(
             environment.flavor,
             kubernetes_version(environment),
             operators=environment.operators,
-            placement=_placement(environment),
+            placement=placement_of(environment),
             region=environment.region,
             charts=environment.flavor == "upstream" or environment.in_cluster,
             wiring=merged(queue_values(engine, running, environment.queues), artifacts, wiring or {}),
@@ -61,8 +61,8 @@ def _artifacts(bucket: str, region: str) -> Mapping[str, Any]:
     }
 
 
-def _placement(environment: Environment) -> Placement:
-    """On ACK the pools of kind system, elsewhere anywhere."""
+def placement_of(environment: Environment) -> Placement:
+    """Where the platform's own pods run: on ACK in the pools of kind system, elsewhere anywhere."""
     if environment.flavor == "upstream":
         return Placement()
     system = {name: args for name, args in environment.node_pools.items() if args.kind == "system"}

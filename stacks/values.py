@@ -14,6 +14,7 @@ from components.cache.rendering import node_preferences, node_requirements, wait
 from components.inputs import InvalidInput, Problem, one_of
 from components.job_classes import JobClassPlan
 from components.job_templates.common import (
+    HistoryValues,
     MarkerValues,
     ObjectStorageValues,
     PlacementValues,
@@ -29,6 +30,7 @@ from components.tenancy.planning import own_bucket, prefix_of
 
 from .datasets import dataset_plans
 from .environment import Environment, job_class_plans
+from .history import history_plan
 from .loading import InvalidEnvironment, load_environment, read_stack_config
 from .queues import queue_plan
 from .tenancy import surroundings, tenant_plans
@@ -78,9 +80,19 @@ def platform_values(environment: Environment, stack: str, namespace: str) -> Pla
         job_classes={name: _placement(plan) for name, plan in classes.items()},
         service_accounts=_accounts(tenant, namespace),
         object_storage=_storage(environment, stack, tenant),
+        history=_history(environment, stack, namespace),
         datasets=(datasets := _datasets(environment, stack, namespace)),
         kubectl_image=(environment.scheduling.kubectl_image or "") if datasets else "",
     )
+
+
+def _history(environment: Environment, stack: str, namespace: str) -> HistoryValues:
+    """Where the jobs of a namespace write what the history servers show."""
+    plan = history_plan(environment, stack)
+    server = plan.spark_of(namespace) if plan else None
+    if server is None:
+        return HistoryValues()
+    return HistoryValues(spark_claim=server.events, spark_directory="" if server.claim else server.directory)
 
 
 def _datasets(environment: Environment, stack: str, namespace: str) -> dict[str, PlatformDatasetValues]:

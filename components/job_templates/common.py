@@ -94,6 +94,16 @@ class ObjectStorageValues(Args):
     """Where Spark and Ray keep what they did, such as `oss://acme-prod-event-logs/data/`."""
 
 
+class HistoryValues(Args):
+    """Where history servers look for what jobs did. Empty: there is none for the namespace."""
+
+    spark_claim: str = ""
+    """Claim of the namespace to which drivers write the event logs of Spark."""
+
+    spark_directory: str = ""
+    """Address to which they write without a claim, such as `s3a://logs/data/spark`."""
+
+
 class PlatformDatasetValues(Args):
     """A cached dataset of the namespace: Fluid keeps it near the nodes that read it, and gives it out as a claim."""
 
@@ -147,6 +157,9 @@ class PlatformValues(Args):
 
     object_storage: ObjectStorageValues = ObjectStorageValues()
     """Where the buckets are."""
+
+    history: HistoryValues = HistoryValues()
+    """Where history servers look for what jobs did."""
 
     datasets: Mapping[str, PlatformDatasetValues] = {}
     """The cached datasets of the namespace, by name."""

@@ -12,6 +12,7 @@ from .document import (
     Document,
     DocumentAlarm,
     DocumentDataset,
+    DocumentHistoryServer,
     DocumentJobClass,
     DocumentMonitor,
     DocumentMonitoring,
@@ -288,6 +289,16 @@ def monitoring_lines(monitoring: DocumentMonitoring) -> list[str]:
         "Dashboards: " + ", ".join(f"{d.title} ({d.panels})" for d in monitoring.dashboards) + ".",
         *monitoring.notes,
     ]
+
+
+HISTORY_COLUMNS = ("server", "shows jobs of", "reads", "days", "opened by", "inside the cluster")
+
+
+def history_cells(server: DocumentHistoryServer) -> tuple[str, ...]:
+    """A history server as a table shows it."""
+    days = "" if server.days is None else f"{server.days} of {server.kept_days or 'all'} kept"
+    people = f"{server.members} of {server.tenant}" if server.tenant else ""
+    return (f"{server.name} ({server.kind})", ", ".join(server.namespaces), server.reads, days, people, server.address)
 
 
 def reached(tenancy: DocumentTenancy, source: str, target: str) -> list[DocumentWay]:

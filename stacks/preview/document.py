@@ -39,6 +39,7 @@ from components.throttling.wire import UNLIMITED
 from ..addresses import AddressNeed, address_needs
 from ..datasets import dataset_notes, dataset_plans, dataset_sharing
 from ..environment import Environment, job_class_plans, pool_plans, roles
+from ..history import history_notes, history_plan, history_sharing
 from ..observability import monitoring_notes, monitoring_plan, watched_systems
 from ..policy_config import policy_config, usage_by_resource
 from ..queues import queue_plan
@@ -412,6 +413,28 @@ class DocumentDashboard(Args):
     """Panels of which no system brings the metrics."""
 
 
+class DocumentHistoryServer(Args):
+    """A server that shows finished jobs. days: for which a job must be there; kept_days: for which the bucket keeps
+    logs, None for ever; members: people who may open it."""
+
+    name: str
+    tenant: str
+    kind: Literal["Spark"]
+    namespaces: Sequence[str]
+    reads: str
+    days: int | None
+    kept_days: int | None
+    address: str
+    members: int
+
+
+class DocumentHistory(Args):
+    """What shows finished jobs."""
+
+    servers: Sequence[DocumentHistoryServer]
+    notes: Sequence[str]
+
+
 class DocumentMonitoring(Args):
     """What is watched, and who is told."""
 
@@ -491,6 +514,8 @@ class Document(Args):
     datasets: Sequence[DocumentDataset] = ()
     monitoring: DocumentMonitoring | None = None
     """None: nothing is watched."""
+    history: DocumentHistory | None = None
+    """None: nothing shows finished jobs."""
     unconfirmed: Mapping[str, str] = {}
     """What no source confirms of an in-cluster system, by its name."""
     cost: DocumentCost
@@ -549,6 +574,7 @@ def build(
         systems=[_system(system) for system in systems],
         datasets=_datasets(environment, recording.stack),
         monitoring=_monitoring(environment, recording.stack),
+        history=_history(environment, recording.stack),
         queues=_queues(queue_plan(environment, recording.stack)) if environment.in_cluster else None,
         unconfirmed={system.name: system.unconfirmed for system in systems if system.unconfirmed},
         cost=_cost(environment, recording.stack, resources),
@@ -708,7 +734,10 @@ def tenancy(environment: Environment, recording: Recording) -> DocumentTenancy |
     pod_networks = [vswitch.cidr for vswitch in network.of("pods")] if network else [IPv4Network("0.0.0.0/0")]
     resources = [Resource(r.type, r.name, r.applied) for r in recording.resources]
     found = tenant_isolation(resources, assets_of(plans, around), pod_networks)
-    shared = {**sharing(plans), **dataset_sharing(environment, stack)}
+    shared: dict[tuple[str, str, Any, str], str] = dict(sharing(plans))
+    for entries in (dataset_sharing(environment, stack), history_sharing(environment, stack)):
+        for way, reason in entries.items():
+            shared[way] = f"{shared[way]}; {reason}" if way in shared else reason
     ways: dict[tuple[str, str, Any, str], list[str]] = {}
     for way in found.ways:
         ways.setdefault((way.source, way.target, way.kind, way.what), []).append(way.how)
@@ -920,6 +949,32 @@ def _monitoring(environment: Environment, stack: str) -> DocumentMonitoring | No
         retention_days=plan.retention_days,
         paid_gb=_range(plan.gigabytes),
         notes=monitoring_notes(plan),
+    )
+
+
+def _history(environment: Environment, stack: str) -> DocumentHistory | None:
+    plan = history_plan(environment, stack)
+    if plan is None:
+        return None
+    spark = plan.args.spark
+    days = spark.retention_days if spark is not None and environment.flavor == "ack" else None
+    bucket = environment.buckets.get(spark.bucket) if spark is not None else None
+    return DocumentHistory(
+        servers=[
+            DocumentHistoryServer(
+                name=server.name,
+                tenant=server.tenant,
+                kind="Spark",
+                namespaces=server.namespaces,
+                reads=server.place,
+                days=days,
+                kept_days=bucket.expire_after_days if bucket else None,
+                address=plan.address(server),
+                members=len(server.people),
+            )
+            for server in plan.spark
+        ],
+        notes=history_notes(plan),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from .describe import (
     ALARM_COLUMNS,
     DATASET_COLUMNS,
+    HISTORY_COLUMNS,
     MONITOR_COLUMNS,
     PROMISE_COLUMNS,
     QUEUE_COLUMNS,
@@ -16,6 +17,7 @@ from .describe import (
     dataset_cells,
     dataset_lines,
     describe,
+    history_cells,
     holes,
     isolation_rows,
     isolation_sums,
@@ -96,6 +98,10 @@ def render(document: Document, diff: Diff | None = None) -> str:
             *_table(ALARM_COLUMNS, map(alarm_cells, document.monitoring.alarms)),
         ]
         parts += _folded("Monitoring and alarms", [*tables, *lines, ""])
+    if document.history is not None:
+        lines = [f"- {line}" for line in document.history.notes]
+        table = _table(HISTORY_COLUMNS, map(history_cells, document.history.servers))
+        parts += _folded("History servers", [*table, *lines, ""])
     if document.cost.lines:
         parts += _folded("Cost", _cost(document))
     parts += _folded("All resources by component", _resources(document))

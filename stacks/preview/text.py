@@ -11,6 +11,7 @@ from rich.tree import Tree
 from .describe import (
     ALARM_COLUMNS,
     DATASET_COLUMNS,
+    HISTORY_COLUMNS,
     MONITOR_COLUMNS,
     PROMISE_COLUMNS,
     QUEUE_COLUMNS,
@@ -22,6 +23,7 @@ from .describe import (
     dataset_cells,
     dataset_lines,
     describe,
+    history_cells,
     holes,
     isolation_rows,
     isolation_sums,
@@ -83,6 +85,7 @@ def render(document: Document, diff: Diff | None = None) -> RenderableType:
         ("Systems, in the order of installation", _systems(document)),
         ("Monitoring: what is read, by estimate", _monitors(document)),
         ("Alarms: when, and whom they tell", _alarms(document)),
+        ("History servers: where finished jobs are shown", _history(document)),
         ("Tenants: what each is guaranteed, and may use", _tenants(document)),
         ("Promised to all tenants, beside what there is", _promises(document)),
         ("Queues: what each gets whenever its jobs ask, and may use", _queues(document)),
@@ -225,6 +228,15 @@ def _systems(document: Document) -> RenderableType | None:
     for system in document.systems:
         table.add_row(*map(escape, system_cells(system)))
     return table
+
+
+def _history(document: Document) -> RenderableType | None:
+    if document.history is None:
+        return None
+    table = _table(*HISTORY_COLUMNS)
+    for server in document.history.servers:
+        table.add_row(*map(escape, history_cells(server)))
+    return Group(table, *map(escape, document.history.notes))
 
 
 def _monitors(document: Document) -> RenderableType | None:

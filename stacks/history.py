@@ -1,0 +1,85 @@
+"""The history servers of an environment: whose jobs they show, and what is wrong with them."""
+
+from collections.abc import Iterator, Mapping
+
+from components.history import HistoryPlan, HistorySurroundings, history_problems, plan_history
+from components.inputs import Problem
+from components.tenancy.isolation import PLATFORM, Kind
+from components.tenancy.problems import RESERVED_NAMESPACES
+
+from .environment import Environment, history_writers
+from .systems import placement_of
+from .tenancy import installed, owners
+
+
+def history_surroundings(environment: Environment, stack: str) -> HistorySurroundings:
+    """What the history servers of an environment share a cluster with."""
+    claims = {(name, space) for name, args in environment.volumes.items() for space in args.namespaces}
+    claims |= {(name, space) for name, args in environment.datasets.items() for space in args.namespaces}
+    cloud = environment.flavor == "ack"
+    return HistorySurroundings(
+        flavor=environment.flavor,
+        name=environment.name(stack) if cloud else "",
+        buckets=environment.buckets if cloud else {},
+        writers=history_writers(environment),
+        claims=claims,
+        placement=placement_of(environment),
+    )
+
+
+def history_plan(environment: Environment, stack: str) -> HistoryPlan | None:
+    """The plan of a valid environment's history servers, None where it has none."""
+    if environment.history.spark is None:
+        return None
+    return plan_history(environment.history, history_surroundings(environment, stack))
+
+
+def environment_history_problems(environment: Environment, stack: str) -> Iterator[Problem]:
+    """What is wrong with the history servers of an environment."""
+    args = environment.history
+    if args.spark is None:
+        return
+    found = history_problems(args, history_surroundings(environment, stack))
+    yield from (problem.under("history") for problem in found)
+    classes = {space for job_class in environment.job_classes.values() for space in job_class.namespaces}
+    systems = installed(environment).values()
+    caches = [environment.caching.namespace] if environment.datasets else []
+    taken = {*classes, *systems, *caches, *owners(environment), *environment.tenancy.open_to, *args.spark.namespaces}
+    if RESERVED_NAMESPACES.fullmatch(args.namespace) or args.namespace in taken:
+        message = "is another's already; give history servers a namespace of their own"
+        yield Problem("history.namespace", args.namespace, message)
+
+
+def history_notes(plan: HistoryPlan) -> list[str]:
+    """What a platform engineer must know of what is not shown."""
+    notes: list[str] = []
+    spark = plan.args.spark
+    if spark is not None and not plan.spark and not plan.without:
+        notes.append("There is no server for Spark: no tenant has jobs of kind spark.")
+    if spark is not None and plan.without:
+        notes.append(
+            f"Spark jobs of {', '.join(plan.without)} leave no history: no part of the bucket {spark.bucket} is theirs "
+            "to write (tenants.<name>.prefixes)."
+        )
+    if spark is not None and plan.spark and spark.login is None:
+        notes.append("Spark's servers have no login: whoever can connect to one sees all jobs that it shows.")
+    roles = sorted({member for server in plan.spark for member in server.people if member.startswith("ram-role/")})
+    if roles:
+        notes.append(
+            f"Members that are RAM roles cannot forward a port, as no source says what they are to the API server: "
+            f"{', '.join(roles)}."
+        )
+    return notes
+
+
+def history_sharing(environment: Environment, stack: str) -> Mapping[tuple[str, str, Kind, str], str]:
+    """What tenants may do of the platform because they have history servers: source, target, kind and what, with the
+    reason."""
+    plan = history_plan(environment, stack)
+    if plan is None:
+        return {}
+    return {
+        (server.tenant, PLATFORM, "API", ""): f"its people may open {server.name}"
+        for server in plan.spark
+        if server.tenant
+    }
