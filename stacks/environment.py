@@ -16,6 +16,7 @@ from components.colocation import ColocationArgs
 from components.encryption import EncryptionKeyArgs
 from components.file_systems import FileSystemArgs
 from components.history import HistoryArgs, HistorySurroundings, Writer
+from components.history.links import LinksArgs
 from components.history.planning import spark_volumes
 from components.inputs import Args
 from components.job_classes import Compute, JobClassArgs, JobClassPlan, SchedulingArgs, plan_job_classes
@@ -282,6 +283,9 @@ class Environment(Args):
 
     history: HistoryArgs = HistoryArgs()
     """Servers that show finished jobs."""
+
+    links: LinksArgs = LinksArgs()
+    """Addresses of metrics, logs and history, which jobs then carry."""
 
     tenants: Mapping[Name, TenantArgs] = {}
     """Tenants by name: the teams that share the cluster."""

@@ -8,6 +8,7 @@ from components.tenancy.isolation import PLATFORM, Kind
 from components.tenancy.problems import RESERVED_NAMESPACES
 
 from .environment import Environment, history_writers
+from .observability import is_watched
 from .systems import placement_of
 from .tenancy import installed, owners
 
@@ -37,6 +38,7 @@ def history_plan(environment: Environment, stack: str) -> HistoryPlan | None:
 def environment_history_problems(environment: Environment, stack: str) -> Iterator[Problem]:
     """What is wrong with the history servers of an environment."""
     args = environment.history
+    yield from _link_problems(environment)
     if args.spark is None:
         return
     found = history_problems(args, history_surroundings(environment, stack))
@@ -48,6 +50,20 @@ def environment_history_problems(environment: Environment, stack: str) -> Iterat
     if RESERVED_NAMESPACES.fullmatch(args.namespace) or args.namespace in taken:
         message = "is another's already; give history servers a namespace of their own"
         yield Problem("history.namespace", args.namespace, message)
+
+
+def _link_problems(environment: Environment) -> Iterator[Problem]:
+    links = environment.links
+    if links.grafana is not None and not is_watched(environment):
+        yield Problem("links.grafana", links.grafana, "has no dashboards: nothing is watched; remove it")
+    if links.spark_history is None:
+        return
+    shown = [writer.name for writer in history_writers(environment) if writer.spark]
+    if environment.history.spark is None:
+        yield Problem("links.sparkHistory", links.spark_history, "shows nothing without history.spark; remove it")
+    elif "{tenant}" not in links.spark_history and len(shown) > 1:
+        message = f"is one address for the servers of {', '.join(shown)}; put {{tenant}} in it"
+        yield Problem("links.sparkHistory", links.spark_history, message)
 
 
 def history_notes(plan: HistoryPlan) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from components.history.planning import SPARK_PORT
 from components.job_classes.planning import CLASS_LABEL
 from components.manifests import number
 from components.tenancy import Surroundings, TenantPlan
@@ -11,7 +12,9 @@ from components.tenancy.problems import promises
 from components.tenancy.promises import NAMES
 
 from .environment import Environment, job_class_plans
+from .history import history_plan
 from .tenancy import surroundings, tenant_plans
+from .values import links_of
 
 MAY: Mapping[Role, str] = {
     "owner": "all that engineers may, and read secrets",
@@ -28,6 +31,8 @@ ACCOUNT_AT: Mapping[JobKind, str] = {
     "workflow": "`serviceAccountName: workflow` in the spec of the Workflow",
 }
 """Where the service account of each kind of job is named."""
+
+LINK_NAMES = {"metrics": "metrics of a job", "logs": "logs of a job", "sparkHistory": "history of Spark jobs"}
 
 QUOTAS: Mapping[str, str] = {
     "requests.cpu": "vCPU",
@@ -50,6 +55,7 @@ def tenant_page(environment: Environment, stack: str, name: str) -> str:
         "Data": _data(environment, plan, around),
         "Network": _network(plan, around),
         "Logs": _logs(plan, around),
+        "Finished jobs": _history(environment, stack, plan),
         "Notebooks": _notebooks(plan, around),
         "Budget and alarms": _budget(plan),
         "When it is removed": _removal(plan),
@@ -250,6 +256,22 @@ def _logs(plan: TenantPlan, around: Surroundings) -> Iterator[str]:
             f"What pods write to standard output is also kept in the log store `{plan.log_store}` of the project "
             f"`{around.log_project}`, for {plan.args.logs.retention_days} days."
         )
+
+
+def _history(environment: Environment, stack: str, plan: TenantPlan) -> Iterator[str]:
+    shown = history_plan(environment, stack)
+    server = next((one for one in shown.spark if one.tenant == plan.name), None) if shown else None
+    if shown is not None and server is not None:
+        yield (
+            f"Spark's history server `{server.name}` shows the jobs of {_code(server.namespaces)} out of their event "
+            f"logs in `{server.place}`. Owners, engineers and viewers open it at http://localhost:{SPARK_PORT} with:"
+        )
+        yield from ("", "```sh")
+        yield f"kubectl --namespace {shown.args.namespace} port-forward pod/{server.pod} {SPARK_PORT}"
+        yield "```"
+    for space in plan.namespaces:
+        for what, address in links_of(environment, stack, space.name).items():
+            yield from ("", f"In `{space.name}`, {LINK_NAMES[what]}: `{address}`.")
 
 
 def _notebooks(plan: TenantPlan, around: Surroundings) -> Iterator[str]:

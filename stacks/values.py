@@ -11,10 +11,12 @@ from typing import Any
 import yaml
 
 from components.cache.rendering import node_preferences, node_requirements, waitable
+from components.history.links import link_templates
 from components.inputs import InvalidInput, Problem, one_of
 from components.job_classes import JobClassPlan
 from components.job_templates.common import (
     HistoryValues,
+    LinkValues,
     MarkerValues,
     ObjectStorageValues,
     PlacementValues,
@@ -33,7 +35,7 @@ from .environment import Environment, job_class_plans
 from .history import history_plan
 from .loading import InvalidEnvironment, load_environment, read_stack_config
 from .queues import queue_plan
-from .tenancy import surroundings, tenant_plans
+from .tenancy import owners, surroundings, tenant_plans
 
 EVENT_LOGS = "event-logs"
 """Role of the bucket that keeps what jobs did."""
@@ -63,11 +65,11 @@ def dumped(values: PlatformValues) -> dict[str, Any]:
 def platform_values(environment: Environment, stack: str, namespace: str) -> PlatformValues:
     """What a valid environment knows of a namespace. Raises `InvalidInput` where it does not know it."""
     tenants = tenant_plans(environment, surroundings(environment, stack))
-    owners = {space.name: plan for plan in tenants.values() for space in plan.namespaces}
-    tenant = owners.get(namespace)
+    of_tenants = {space.name: plan for plan in tenants.values() for space in plan.namespaces}
+    tenant = of_tenants.get(namespace)
     classes = {name: plan for name, plan in job_class_plans(environment).items() if namespace in plan.args.namespaces}
     if tenant is None and not classes:
-        spaces = {*owners, *(space for args in environment.job_classes.values() for space in args.namespaces)}
+        spaces = {*of_tenants, *(space for args in environment.job_classes.values() for space in args.namespaces)}
         raise InvalidInput([Problem("namespace", namespace, one_of(namespace, spaces, "one of the environment's"))])
     queues = queue_plan(environment, stack)
     return PlatformValues(
@@ -81,6 +83,7 @@ def platform_values(environment: Environment, stack: str, namespace: str) -> Pla
         service_accounts=_accounts(tenant, namespace),
         object_storage=_storage(environment, stack, tenant),
         history=_history(environment, stack, namespace),
+        links=LinkValues.model_validate(links_of(environment, stack, namespace)),
         datasets=(datasets := _datasets(environment, stack, namespace)),
         kubectl_image=(environment.scheduling.kubectl_image or "") if datasets else "",
     )
@@ -93,6 +96,13 @@ def _history(environment: Environment, stack: str, namespace: str) -> HistoryVal
     if server is None:
         return HistoryValues()
     return HistoryValues(spark_claim=server.events, spark_directory="" if server.claim else server.directory)
+
+
+def links_of(environment: Environment, stack: str, namespace: str) -> dict[str, str]:
+    """The links of the jobs of a namespace, by what they show."""
+    plan = history_plan(environment, stack)
+    spark = plan is not None and plan.spark_of(namespace) is not None
+    return link_templates(environment.links, namespace, owners(environment).get(namespace, ""), spark=spark)
 
 
 def _datasets(environment: Environment, stack: str, namespace: str) -> dict[str, PlatformDatasetValues]:

@@ -104,6 +104,20 @@ class HistoryValues(Args):
     """Address to which they write without a claim, such as `s3a://logs/data/spark`."""
 
 
+class LinkValues(Args):
+    """Where people look at the namespace's jobs, as annotations of jobs. `{job}` stands for a job's name. Empty: not
+    known."""
+
+    metrics: str = ""
+    """Metrics of a job: the annotation `link/metrics`."""
+
+    logs: str = ""
+    """Logs of a job: the annotation `link/logs`."""
+
+    spark_history: str = ""
+    """The history server of Spark jobs: the annotation `link/history`."""
+
+
 class PlatformDatasetValues(Args):
     """A cached dataset of the namespace: Fluid keeps it near the nodes that read it, and gives it out as a claim."""
 
@@ -160,6 +174,9 @@ class PlatformValues(Args):
 
     history: HistoryValues = HistoryValues()
     """Where history servers look for what jobs did."""
+
+    links: LinkValues = LinkValues()
+    """Where people look at the namespace's jobs."""
 
     datasets: Mapping[str, PlatformDatasetValues] = {}
     """The cached datasets of the namespace, by name."""

@@ -1,0 +1,110 @@
+"""The links of jobs: to metrics, logs and history, in manifests and on the command line."""
+
+from typing import Any
+
+import pytest
+
+from charts.rendering import PLATFORM, one, render
+from components.history.links import LinksArgs, job_links, link_templates
+from components.inputs import Problem
+from components.observability.dashboards import dashboard_files
+from stacks import links
+from stacks.history import environment_history_problems
+from stacks.loading import load_environment
+from stacks.tenant_page import tenant_page
+from stacks.values import links_of
+from support import environment, overlaid
+
+LINKS = LinksArgs(
+    grafana="https://grafana.example.com/",
+    logs="https://logs.example.com/{tenant}?q={namespace}/{job}",
+    spark_history="https://spark-{tenant}.example.com/",
+)
+CLEAN = {
+    "metrics": "https://grafana.example.com/d/job?var-namespace=spark&var-job=clean",
+    "logs": "https://logs.example.com/data?q=spark/clean",
+}
+
+
+def test_a_job_has_a_link_for_each_address() -> None:
+    templates = link_templates(LINKS, "spark", "data", spark=True)
+    root = "https://spark-data.example.com"
+    assert job_links(templates, "RayJob", "clean") == CLEAN
+    assert job_links(templates, "SparkApplication", "clean") == {**CLEAN, "history": f"{root}/"}
+    assert job_links(templates, "SparkApplication", "clean", "spark-1") == {
+        **CLEAN,
+        "history": f"{root}/history/spark-1/jobs/",
+    }
+    assert "sparkHistory" not in link_templates(LINKS, "spark", "data", spark=False)
+    assert link_templates(LinksArgs(), "spark", "data", spark=True) == {}
+
+
+def test_the_dashboard_has_the_variables_of_the_link() -> None:
+    assert {"namespace", "job"} <= dashboard_files()["job"].variables.keys()
+
+
+def test_jobs_of_charts_carry_their_links() -> None:
+    platform: dict[str, Any] = {**PLATFORM, "links": link_templates(LINKS, "spark", "data", spark=True)}
+    values = {"platform": platform, "image": "example.com/spark:1", "mainApplicationFile": "local:///etc/job/clean.py"}
+    job = one(render("spark-job", values), "SparkApplication")
+    found = {k: v for k, v in job["metadata"]["annotations"].items() if k.startswith("link/")}
+    name = job["metadata"]["name"]
+    assert found == {
+        "link/metrics": f"https://grafana.example.com/d/job?var-namespace=spark&var-job={name}",
+        "link/logs": f"https://logs.example.com/data?q=spark/{name}",
+        "link/history": "https://spark-data.example.com",
+    }
+
+
+def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments = ["prod", "--kind", "SparkApplication", "--namespace", "spark", "--name", "clean"]
+    assert links.main(arguments) == 0
+    assert "names no addresses" in capsys.readouterr().err
+    config = overlaid("prod", {"links": LINKS.model_dump(by_alias=True, mode="json")})
+
+    def load(name: str, _: object) -> object:
+        return load_environment(name, config)
+
+    monkeypatch.setattr(links, "load_environment", load)
+    assert links.main([*arguments, "--application", "spark-1"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        *(f"{what}: {address}" for what, address in CLEAN.items()),
+        "history: https://spark-data.example.com/history/spark-1/jobs/",
+    ]
+    assert links.main(["prod", "--kind", "RayJob", "--namespace", "nowhere", "--name", "clean"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_only_spark_of_a_namespace_with_a_server_has_history() -> None:
+    prod = environment("prod", links={"sparkHistory": "https://spark.example.com"})
+    assert links_of(prod, "prod", "backfill") == {"sparkHistory": "https://spark.example.com"}
+    assert links_of(prod, "prod", "ray") == {}
+
+
+def test_a_tenant_reads_where_its_finished_jobs_are() -> None:
+    shipped = environment("prod", links={"sparkHistory": "https://spark-{tenant}.example.com"})
+    page = tenant_page(shipped, "prod", "data")
+    assert "kubectl --namespace history port-forward pod/spark-history-data-0 18080" in page
+    assert "In `backfill`, history of Spark jobs: `https://spark-data.example.com`." in page
+    assert "Finished jobs" not in tenant_page(shipped, "prod", "research")
+
+
+def test_addresses_of_what_is_not_there_are_refused() -> None:
+    shipped = environment("prod")
+    given = {"links": LINKS, "history": shipped.history.model_copy(update={"spark": None})}
+    off = shipped.observability.model_copy(update={"enabled": False})
+    found = list(environment_history_problems(shipped.model_copy(update={**given, "observability": off}), "prod"))
+    assert found == [
+        Problem("links.grafana", LINKS.grafana, "has no dashboards: nothing is watched; remove it"),
+        Problem("links.sparkHistory", LINKS.spark_history, "shows nothing without history.spark; remove it"),
+    ]
+    one_address = LinksArgs(spark_history="https://spark.example.com")
+    tenant = shipped.tenants["data"].model_copy(
+        update={"namespaces": {"other": shipped.tenants["data"].namespaces["spark"]}}
+    )
+    several = shipped.model_copy(update={"links": one_address, "tenants": {**shipped.tenants, "other": tenant}})
+    assert Problem(
+        "links.sparkHistory",
+        "https://spark.example.com",
+        "is one address for the servers of data, other; put {tenant} in it",
+    ) in list(environment_history_problems(several, "prod"))
