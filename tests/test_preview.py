@@ -175,7 +175,7 @@ def test_markdown(capsys: Output) -> None:
     text = capsys.readouterr().out
     assert text.startswith("<!-- ack-ai-blueprint preview -->\n")
     assert text.count("## ✅") == 2
-    assert text.count("<details>") == text.count("</details>") == 13
+    assert text.count("<details>") == text.count("</details>") == 17
 
 
 def test_datasets_are_folded_in_markdown(capsys: Output) -> None:
