@@ -144,6 +144,14 @@ def _monthly_cost(args: StackValidationArgs, report: ReportViolation) -> None:
             )
 
 
+_AMOUNT: Mapping[str, Any] = {"type": "number", "minimum": 0}
+_BY_NAME: Mapping[str, Any] = {"type": "object", "additionalProperties": _AMOUNT}
+_USAGE: Mapping[str, Mapping[str, Any]] = {
+    "bucket_gb": _BY_NAME,
+    "file_system_gib": _BY_NAME,
+    "metrics_gb": {"type": "array", "items": _AMOUNT, "minItems": 2, "maxItems": 2},
+}
+
 monthly_cost_within_budget = StackValidationPolicy(
     name="monthly-cost-within-budget",
     description="The estimated monthly cost at full scale-out must stay within the budget.",
@@ -157,12 +165,7 @@ monthly_cost_within_budget = StackValidationPolicy(
             },
             "usage": {
                 "type": "object",
-                "properties": {
-                    field.name: {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}}
-                    if field.name in ("bucket_gb", "file_system_gib")
-                    else {"type": "number", "minimum": 0}
-                    for field in dataclasses.fields(Usage)
-                },
+                "properties": {field.name: _USAGE.get(field.name, _AMOUNT) for field in dataclasses.fields(Usage)},
                 "additionalProperties": False,
                 "description": "Expected monthly use of what is paid by use.",
             },

@@ -81,7 +81,7 @@ def runbooks_page() -> str:
         "`components/alarms.py`; do not edit. What each alarm means and what to do, in this order. Thresholds, "
         "severities and waits are defaults: [environment.md](environment.md), `observability.alarms`, changes them.",
     ]
-    known = {name for group in rule_groups().values() for rule in group.recordings for name in [rule.record]}
+    known = {rule.record for group in rule_groups().values() for rule in group.recordings}
     brought = {metric for name in ("upstream", "ack") for m in monitors_of(name).values() for metric in m.metrics}
     objectives, _ = objective_rules({}, known | brought)
     for group in (*rule_groups().values(), objectives):

@@ -28,6 +28,9 @@ from .tenancy import surroundings
 PROMETHEUS = "prometheus"
 """The system that watches."""
 
+JOBS_PER_NAMESPACE = 100
+"""Jobs of a namespace, finished ones that are not yet deleted among them, for the estimate. A judgement."""
+
 PODS_PER_NODE = 10
 """Pods of the platform on each node, for the estimate of samples: collectors, drivers, agents. A judgement."""
 
@@ -43,7 +46,7 @@ def monitoring_plan(environment: Environment, stack: str) -> MonitoringPlan | No
 def is_watched(environment: Environment) -> bool:
     """Whether an environment has monitoring: it is not switched off, and its system runs."""
     running = closure(environment.systems, environment.flavor)
-    return environment.observability.enabled and PROMETHEUS in running and environment.in_cluster
+    return environment.observability.enabled and PROMETHEUS in running
 
 
 def watched_of(environment: Environment, stack: str, pools: Mapping[str, NodePoolPlan]) -> Watched:
@@ -66,8 +69,10 @@ def watched_of(environment: Environment, stack: str, pools: Mapping[str, NodePoo
             },
             tenants=tenants,
             timezone=environment.cluster.timezone,
+            ids={name: args.id_of(name) for name, args in environment.tenants.items()},
         ),
-        budgets={name: {**args.budget} for name, args in environment.tenants.items() if args.budget},
+        # On ACK each tenant has alarms of its own at parts of its budget.
+        budgets={} if environment.flavor == "ack" else _budgets(environment),
         prices=_prices(surroundings(environment, stack).prices),
     )
 
@@ -104,6 +109,7 @@ def _scales(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Mapp
         "ray-pods": of("ray-"),
         "spark-executors": of("spark-executor"),
         "namespaces": Range(spaces, spaces),
+        "jobs": Range(0, JOBS_PER_NAMESPACE * spaces),
         "datasets": Range(len(environment.datasets), len(environment.datasets)),
     }
 
@@ -113,6 +119,10 @@ def _bounds(environment: Environment, pool: str) -> tuple[int, int]:
     if args.autoscaling is not None:
         return args.autoscaling.minimum, args.autoscaling.maximum
     return args.size or 0, args.size or 0
+
+
+def _budgets(environment: Environment) -> Mapping[str, Mapping[str, float]]:
+    return {name: {**args.budget} for name, args in environment.tenants.items() if args.budget}
 
 
 def _prices(prices: Mapping[str, PodPrices]) -> Mapping[str, Mapping[str, float]]:
@@ -138,9 +148,7 @@ def observability_problems(
     said = environment.observability
     if not is_watched(environment):
         if said.enabled and said.model_fields_set:
-            system = f"systems.{PROMETHEUS}"
-            message = f"has no effect: {system} does not run, or nothing reaches the cluster (inCluster: false)"
-            yield Problem("observability", None, message)
+            yield Problem("observability", None, f"has no effect, since systems.{PROMETHEUS} does not run")
         return
     problems = monitoring_problems(said, watched_of(environment, stack, pools))
     yield from (problem.under("observability") for problem in problems)
@@ -150,6 +158,8 @@ def monitoring_notes(plan: MonitoringPlan) -> list[str]:
     """What a platform engineer must know of what is not watched, and of whom nobody tells."""
     notes: list[str] = []
     for alarm, metrics in plan.rules.missing.items():
+        if alarm == "BudgetBurn":
+            continue  # Tenants with a budget have alarms of their own at parts of it, on ACK; upstream has no budgets.
         notes.append(f"No alarm {alarm}: nothing brings {', '.join(metrics)}.")
     for name in plan.unwatched:
         notes.append(f"No objective {name}: nothing brings its metrics.")

@@ -216,7 +216,14 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
             if inside and environment.history.spark
             else opts,
         )
-    _monitoring(environment, stack, platform, inside, cluster)
+    watching = platform.systems.get(PROMETHEUS)
+    _monitoring(
+        environment,
+        stack,
+        inside(watching) if inside else pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=watching)),
+        in_cluster=inside is not None,
+        cluster=cluster,
+    )
     limits = _throttling(environment, stack, buckets, volumes, datasets, history, tenants)
     if not environment.notifications.silent:
         StorageAlarms(
@@ -380,13 +387,14 @@ def _queues(
 def _monitoring(
     environment: Environment,
     stack: str,
-    platform: Platform,
-    opts: Callable[..., pulumi.ResourceOptions] | None,
+    opts: pulumi.ResourceOptions,
+    *,
+    in_cluster: bool = True,
     cluster: Cluster | None = None,
 ) -> None:
-    """Register what watches the cluster, behind the system that does."""
+    """Register what watches the cluster. opts: behind the system that does."""
     plan = monitoring_plan(environment, stack)
-    if plan is None or opts is None:
+    if plan is None:
         return
     Monitoring(
         "monitoring",
@@ -394,8 +402,9 @@ def _monitoring(
         name=environment.name(stack),
         namespace=plan.watched.systems[PROMETHEUS],
         cluster_id=cluster.cluster_id if cluster else None,
+        in_cluster=in_cluster,
         deleted_with=cluster.resource if cluster else None,
-        opts=opts(platform.systems[PROMETHEUS]),
+        opts=opts,
     )
 
 
@@ -574,7 +583,7 @@ def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
         return pulumi.ResourceOptions(providers=[provider], depends_on=first)
 
     _queues(environment, stack, platform, tenants, opts)
-    _monitoring(environment, stack, platform, opts)
+    _monitoring(environment, stack, opts(platform.systems.get(PROMETHEUS)))
     if environment.datasets:
         Datasets(
             "datasets",

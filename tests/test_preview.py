@@ -135,7 +135,7 @@ def test_datasets_outside_the_cloud_have_no_figures(capsys: Output) -> None:
     row = "zookeeper (static) https://downloads.apache.org/zookeeper/stable/ 0 1 x 1 GiB memory"
     assert " ".join(lines[0].split()) == row
     main(["dev"])
-    assert "Datasets" not in capsys.readouterr().out
+    assert "Datasets: what" not in capsys.readouterr().out
 
 
 def test_json_has_the_figures_of_datasets(capsys: Output) -> None:
@@ -303,7 +303,7 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     in_cluster = {
         line.rpartition("::")[2]
         for line in graph
-        if "Platform$alicloud:" in line or "Platform$kubernetes:" in line or "TrainingRuntimes$" in line
+        if re.search(r"Platform\$(alicloud|kubernetes):|TrainingRuntimes\$|Monitoring\$|History\$.*kubernetes:", line)
     }
     assert actions == {
         "extra": "added",
@@ -320,6 +320,8 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
         **dict.fromkeys(in_cluster, "replaced"),
         "kubernetes": "replaced",
         "volumes-curated-role": "changed",
+        "history-volumes-spark-history-role": "changed",
+        "history-volumes-spark-events-role": "changed",
         "volumes-curated-notebooks": "replaced",
         "volumes-curated-notebooks-claim": "replaced",
         **dict.fromkeys(
@@ -344,7 +346,7 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     assert 'serviceCidr: "172.20.0.0/16" -> "172.30.0.0/16" (forces replacement)' in text
     # What has no resource of its own, as a directory of manifests, is not counted.
     count = sum(change["action"] == "replaced" and change["custom"] for change in changes)
-    assert f"4 to add, 2 to change, {count} to replace, 4 to remove" in text
+    assert f"4 to add, 4 to change, {count} to replace, 4 to remove" in text
 
 
 def test_only_environments_that_change_are_shown(checkout: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import jsonschema
 import pytest
 
 from components import catalog
@@ -168,3 +169,15 @@ def test_volumes_wait_for_their_namespaces(recordings: Mapping[str, Recording]) 
     resources = {resource.name: resource for resource in recordings["prod"].resources}
     # Children wait for their component, and that waits for its dependencies.
     assert resources["tenant-pretraining-training"].urn in resources["volumes"].dependencies
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_policies_take_the_configuration_of_every_environment(name: str) -> None:
+    """The engine refuses a pack whose configuration does not meet its schema."""
+    config = policy_config(load_environment(name, read_stack_config(name)), name)
+    for rule in RULES:
+        if rule.config_schema is None:
+            continue
+        values = {key: value for key, value in config[rule.name].items() if key != "enforcementLevel"}
+        schema = {"type": "object", "properties": rule.config_schema.properties}
+        jsonschema.Draft202012Validator(schema).validate(values)

@@ -38,7 +38,7 @@ def _change(form: Mapping[str, Any], version: str) -> str:
 
 def test_there_is_nothing_to_upgrade(capsys: pytest.CaptureFixture[str]) -> None:
     assert upgrades.main(["local"]) == 0
-    assert capsys.readouterr().out == "local: 0 of 17 systems have a newer version in the catalog.\n"
+    assert capsys.readouterr().out == "local: 0 of 18 systems have a newer version in the catalog.\n"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_there_is_nothing_to_upgrade(capsys: pytest.CaptureFixture[str]) -> None
                 _change(KUBERAY, "1.7.0"),
                 "  to take it: remove systems.kuberay.version, or set it to 1.7.0",
                 "",
-                "local: 1 of 17 systems have a newer version in the catalog.",
+                "local: 1 of 18 systems have a newer version in the catalog.",
             ],
         ),
         (
@@ -63,13 +63,13 @@ def test_there_is_nothing_to_upgrade(capsys: pytest.CaptureFixture[str]) -> None
                 _change(QUEUE, "0.19.2"),
                 "  to take it: remove systems.job-queue.version, or set it to 0.19.2",
                 "",
-                "local: 1 of 17 systems have a newer version in the catalog.",
+                "local: 1 of 18 systems have a newer version in the catalog.",
             ],
         ),
         # The newest one is no upgrade.
         (
             {"kuberay": {"version": "1.7.0"}},
-            ["local: 0 of 17 systems have a newer version in the catalog."],
+            ["local: 0 of 18 systems have a newer version in the catalog."],
         ),
         # What the catalog does not know may be older or newer: the newest alone is shown.
         (
@@ -80,7 +80,7 @@ def test_there_is_nothing_to_upgrade(capsys: pytest.CaptureFixture[str]) -> None
                 _change(KUBERAY, "1.7.0"),
                 "  to take it: remove systems.kuberay.version, or set it to 1.7.0",
                 "",
-                "local: 1 of 17 systems have a newer version in the catalog.",
+                "local: 1 of 18 systems have a newer version in the catalog.",
             ],
         ),
     ],

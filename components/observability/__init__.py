@@ -1,6 +1,6 @@
 """What watches the platform and its jobs: metrics, alarms, objectives and dashboards."""
 
-from .alarms import Alarm, alarm_rules, rule_groups
+from .alarms import Alarm
 from .args import (
     AlarmArgs,
     AlarmTargetArgs,
@@ -36,10 +36,8 @@ __all__ = [
     "RouteArgs",
     "SmtpArgs",
     "Watched",
-    "alarm_rules",
     "monitoring_problems",
     "plan_monitoring",
     "prometheus_values",
-    "rule_groups",
     "told",
 ]

@@ -16,7 +16,6 @@ from . import promql
 from .args import AlarmArgs, AlarmName, ObservabilityArgs, OwnAlarmArgs, Owner, Severity
 from .monitors import TARGET_LABELS, Monitor
 
-Group = Annotated[str, Field(pattern=r"^[a-z]+(-[a-z]+)*$")]
 Query = Annotated[str, Field(min_length=1)]
 
 
@@ -76,12 +75,6 @@ def rule_groups() -> Mapping[str, RuleGroup]:
     return {path.stem: RuleGroup(**yaml.safe_load(path.read_text(encoding="utf-8"))) for path in files}
 
 
-@functools.cache
-def alarm_rules() -> Mapping[str, AlarmRule]:
-    """All alarms of the blueprint, by name."""
-    return {rule.name: rule for group in rule_groups().values() for rule in group.alarms}
-
-
 @dataclass(frozen=True)
 class Recording:
     """A recording rule of an environment."""
@@ -96,8 +89,7 @@ class Alarm:
     """An alarm of an environment.
 
     query: whole, with its threshold; unit: of the threshold; runbook: address of what to do; silenced_by: labels by
-    the alarm that says more; jobs: kinds of jobs that it is about, empty for all; own: whether the environment brings
-    it itself.
+    the alarm that says more; jobs: kinds of jobs that it is about, empty for all.
     """
 
     name: str
@@ -112,16 +104,19 @@ class Alarm:
     unit: str = ""
     silenced_by: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     jobs: Sequence[str] = ()
-    own: bool = False
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules of an environment. missing: the metrics that keep alarms out, by alarm."""
+    """The rules of an environment.
+
+    missing: the metrics that keep alarms out, by alarm; known: all alarms that there could be.
+    """
 
     recordings: Sequence[Recording]
     alarms: Sequence[Alarm]
     missing: Mapping[str, Sequence[str]]
+    known: Mapping[str, AlarmRule]
 
 
 def plan_rules(
@@ -148,7 +143,8 @@ def plan_rules(
     for name, own in args.own_alarms.items():
         alarms.append(_own(name, own))
         names.add(name)
-    return Rules(recordings, [_without_silent(alarm, names) for alarm in alarms], missing)
+    known = {rule.name: rule for group in groups.values() for rule in group.alarms}
+    return Rules(recordings, [_without_silent(alarm, names) for alarm in alarms], missing, known)
 
 
 def provided(monitors: Mapping[str, Monitor]) -> set[str]:
@@ -209,7 +205,7 @@ def _alarm(
 
 
 def _own(name: str, own: OwnAlarmArgs) -> Alarm:
-    return Alarm(name, "own", own.severity, own.owner, own.query, own.for_minutes, own.summary, own.runbook, own=True)
+    return Alarm(name, "own", own.severity, own.owner, own.query, own.for_minutes, own.summary, own.runbook)
 
 
 def _without_silent(alarm: Alarm, names: set[str]) -> Alarm:
@@ -218,10 +214,18 @@ def _without_silent(alarm: Alarm, names: set[str]) -> Alarm:
 
 
 def rule_problems(
-    args: ObservabilityArgs, monitors: Mapping[str, Monitor], others: Mapping[str, Monitor], rules: Rules
+    args: ObservabilityArgs,
+    monitors: Mapping[str, Monitor],
+    others: Mapping[str, Monitor],
+    rules: Rules,
+    unrecorded: Mapping[str, str],
 ) -> Iterator[Problem]:
-    """What is wrong with settings of alarms and own alarms. others: the monitors of systems that do not run."""
-    known = alarm_rules()
+    """What is wrong with settings of alarms and own alarms.
+
+    others: the monitors of systems that do not run; unrecorded: queries by the names that nothing records, and that
+    must be written out.
+    """
+    known = rules.known
     for name, setting in args.alarms.items():
         path = f"alarms.{name}"
         if name not in known:
@@ -235,7 +239,14 @@ def rule_problems(
         path = f"ownAlarms.{name}"
         if name in known:
             yield Problem(path, None, "is the name of an alarm of the blueprint; choose another")
-        yield from query_problems(f"{path}.query", own.query, monitors, others, rules.recordings)
+        wrong = [*query_problems(f"{path}.query", own.query, monitors, others, rules.recordings)]
+        yield from wrong
+        if not wrong:
+            try:
+                promql.written_out(own.query, unrecorded)
+            except ValueError as error:
+                message = f"{error}, which managed Prometheus does not record; select by labels of what it is made of"
+                yield Problem(f"{path}.query", own.query, message)
         if own.owner == "tenant" and "namespace" not in own.summary:
             message = "a tenant's alarm is about a namespace; name it as {{ $labels.namespace }}"
             yield Problem(f"{path}.summary", own.summary, message)
@@ -284,11 +295,3 @@ def _missing(metrics: Sequence[str], others: Mapping[str, Monitor]) -> str:
         where = f"which {' or '.join(systems)} brings, and does not run" if systems else "which nothing brings"
         said.append(f"{metric}, {where}")
     return "; ".join(said)
-
-
-LABEL = re.compile(r"\{\{\s*\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}")
-
-
-def summary_labels(summary: str) -> list[str]:
-    """The labels that a summary names."""
-    return LABEL.findall(summary)

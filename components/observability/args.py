@@ -38,7 +38,7 @@ class MetricsArgs(Args):
     storage_class: str | None = None
     """Storage class of that disk. None: the cluster's default."""
 
-    samples_per_second: Annotated[int, Field(ge=1)] = 100_000
+    samples_per_second: Annotated[int, Field(ge=1)] = 200_000
     """What all monitors together may read at full scale, by estimate. More is refused: read less often, or leave
     monitors out."""
 

@@ -1,6 +1,5 @@
 """Monitors, rules, routes and dashboards as resources."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,9 +7,9 @@ import pulumi
 import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 
+from ..arms import CHANNELS, Contact, contacts, dispatch_rule
 from ..inputs import Problem, require_valid
 from .alarms import Alarm
-from .args import AlarmTargetArgs
 from .dashboards import grafana
 from .monitors import Monitor
 from .planning import MonitoringPlan
@@ -23,10 +22,6 @@ API = "monitoring.coreos.com/v1"
 DISCOVERED = {"arms.prometheus.io/discovery": "true"}
 """Annotation of monitors that managed Prometheus finds. Source: terraform-provider-alicloud @81c43b6,
 website/docs/r/arms_env_pod_monitor."""
-
-PLATFORM_ALARM = "_aliyun_arms_alert_name"
-"""Key by which a dispatch rule knows alarms by name. Source: terraform-provider-alicloud @81c43b6,
-website/docs/r/arms_dispatch_rule."""
 
 
 class Monitoring(pulumi.ComponentResource):
@@ -128,80 +123,54 @@ class Monitoring(pulumi.ComponentResource):
         """Alarms of managed Prometheus, each for those whom it reaches."""
         sent = deliveries(self.plan.rules.alarms, self.plan.routes)
         reached = {name for delivery in sent for name in delivery.targets}
-        groups = {name: self._contacts(name, self.plan.watched.audience.targets[name]) for name in sorted(reached)}
+        audience = self.plan.watched.audience
+        targets = audience.targets
+        told = {
+            name: contacts(
+                f"{self._name}-{audience.id_of(name)}",
+                f"{self._prefix}-{audience.id_of(name)}",
+                pulumi.ResourceOptions(parent=self),
+                mail=targets[name].mail,
+                phone=targets[name].phone,
+                dingtalk=targets[name].dingtalk,
+            )
+            for name in sorted(reached)
+        }
         rules: dict[tuple[str, ...], alicloud.arms.DispatchRule] = {}
         for delivery in sent:
             rule = rules.get(delivery.targets) if delivery.targets else None
             if rule is None and delivery.targets:
-                rule = rules[delivery.targets] = self._dispatch(delivery.targets, groups)
+                rule = rules[delivery.targets] = self._dispatch(delivery.targets, told)
             self._managed_alarm(cluster_id, delivery, rule)
 
-    def _contacts(self, target: str, args: AlarmTargetArgs) -> list[Any]:
-        """Who is told of alarms, as a dispatch rule names them."""
-        ways: list[dict[str, Any]] = [
-            *({"email": address} for address in args.mail),
-            *({"phone_num": number} for number in args.phone),
-            *({"ding_robot_webhook_url": address} for address in args.dingtalk),
-        ]
-        objects: list[Any] = []
-        for way in ways:
-            key = hashlib.sha256(next(iter(way.values())).encode()).hexdigest()[:8]
-            name = f"{self._prefix}-{target}-{key}"
-            contact = alicloud.arms.AlertContact(
-                f"{self._name}-{target}-{key}",
-                alert_contact_name=name,
-                **way,
-                opts=pulumi.ResourceOptions(parent=self),
-            )
-            objects.append({"notify_object_id": contact.id, "notify_type": "ARMS_CONTACT", "name": name})
-        return objects
+    def _joined(self, targets: Sequence[str]) -> str:
+        return "-and-".join(map(self.plan.watched.audience.id_of, targets))
 
-    def _dispatch(self, targets: Sequence[str], objects: Mapping[str, Sequence[Any]]) -> alicloud.arms.DispatchRule:
+    def _dispatch(
+        self, targets: Sequence[str], contacts: Mapping[str, Sequence[Contact]]
+    ) -> alicloud.arms.DispatchRule:
         found = [self.plan.watched.audience.targets[target] for target in targets]
-        channels = {
-            "email": any(target.mail for target in found),
-            "sms": any(target.phone for target in found),
-            "dingTalk": any(target.dingtalk for target in found),
-        }
-        joined = "-and-".join(targets)
-        return alicloud.arms.DispatchRule(
+        joined = self._joined(targets)
+        return dispatch_rule(
             f"{self._name}-to-{joined}",
-            dispatch_rule_name=f"{self._prefix}-{joined}",
-            dispatch_type="CREATE_ALERT",
-            is_recover=True,
-            # Units are those of the vendor's examples: UNCONFIRMED.
-            group_rules=[
-                {"group_wait_time": 5, "group_interval": 15, "repeat_interval": 600, "grouping_fields": ["alertname"]}
+            f"{self._prefix}-{joined}",
+            f"{self._prefix}-{joined}-[A-Z].*",
+            [
+                {"notify_object_id": contact.resource.id, "notify_type": "ARMS_CONTACT", "name": contact.name}
+                for target in targets
+                for contact in contacts[target]
             ],
-            # Alarms name their rule. What is here must match no others of the account.
-            label_match_expression_grids=[
-                {
-                    "label_match_expression_groups": [
-                        {
-                            "label_match_expressions": [
-                                {"key": PLATFORM_ALARM, "operator": "re", "value": f"{self._prefix}-{joined}-[A-Z].*"}
-                            ]
-                        }
-                    ]
-                }
-            ],
-            notify_rules=[
-                {
-                    "notify_objects": [entry for target in targets for entry in objects[target]],
-                    "notify_channels": [channel for channel, used in channels.items() if used],
-                    "notify_start_time": "00:00",
-                    "notify_end_time": "23:59",
-                }
-            ],
-            opts=pulumi.ResourceOptions(parent=self),
+            [channel for channel in CHANNELS if any(getattr(target, channel) for target in found)],
+            pulumi.ResourceOptions(parent=self),
         )
 
     def _managed_alarm(
         self, cluster_id: pulumi.Input[str], delivery: Delivery, rule: alicloud.arms.DispatchRule | None
     ) -> None:
         alarm = delivery.alarm
-        key = "-".join([alarm.name, *([delivery.tenant] if delivery.tenant else [])])
-        joined = "-and-".join(delivery.targets) or "nobody"
+        about = self.plan.watched.audience.id_of(delivery.tenant)
+        key = "-".join([alarm.name, *([about] if about else [])])
+        joined = self._joined(delivery.targets) or "nobody"
         alicloud.arms.PrometheusAlertRule(
             f"{self._name}-{key}",
             cluster_id=cluster_id,

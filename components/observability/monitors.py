@@ -33,7 +33,8 @@ class Monitor:
 
     systems: any of them brings it; scale: what there is one target for; series: of one target, by estimate;
     selector, expressions: labels of the targets; namespaces: of the targets, empty for all; honor_labels: whether
-    labels of the metrics win over those of the target; target_labels: labels of the target that metrics get.
+    labels of the metrics win over those of the target; target_labels: labels of the target that metrics get;
+    unconfirmed: what no source says of it, "" for nothing.
     """
 
     name: str
@@ -52,7 +53,7 @@ class Monitor:
     target_labels: Sequence[str] = ()
     port: str = ""
     path: str = "/metrics"
-    note: str = ""
+    unconfirmed: str = ""
 
 
 @functools.cache
@@ -86,7 +87,7 @@ def _monitor(name: str, entry: Mapping[str, Any], flavor: Flavor) -> Monitor:
         target_labels=form.get("targetLabels", ()),
         port=form.get("port", ""),
         path=form.get("path", "/metrics"),
-        note=form.get("note", ""),
+        unconfirmed=form.get("unconfirmed", ""),
     )
 
 

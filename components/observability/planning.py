@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ..capacity import Range
 from ..catalog import HOURS_PER_MONTH
-from ..inputs import InvalidInput, Problem, one_of
+from ..inputs import Problem, one_of, require_valid
 from ..platform.args import Flavor
 from .alarms import (
     RecordingRule,
@@ -103,14 +103,18 @@ class MonitoringPlan:
 
 def plan_monitoring(args: ObservabilityArgs, watched: Watched) -> MonitoringPlan:
     """Decide what is watched. Raises `InvalidInput` with all problems; paths are relative to `observability`."""
-    problems = monitoring_problems(args, watched)
-    if problems:
-        raise InvalidInput(problems)
-    return _plan(args, watched)
+    plan = _plan(args, watched)
+    require_valid(_problems(plan))
+    return plan
 
 
 def monitoring_problems(args: ObservabilityArgs, watched: Watched) -> list[Problem]:
     """What is wrong with what an environment says of monitoring."""
+    return _problems(_plan(args, watched))
+
+
+def _problems(plan: MonitoringPlan) -> list[Problem]:
+    args, watched = plan.args, plan.watched
     known = monitors_of(watched.flavor)
     problems = [
         Problem(f"metrics.{key}[{index}]", name, one_of(name, known, "a monitor"))
@@ -120,9 +124,8 @@ def monitoring_problems(args: ObservabilityArgs, watched: Watched) -> list[Probl
     ]
     if watched.flavor == "ack":
         problems += _idle(args)
-    plan = _plan(args, watched)
     others = {name: monitor for name, monitor in known.items() if name not in plan.monitors}
-    problems += rule_problems(args, plan.monitors, others, plan.rules)
+    problems += rule_problems(args, plan.monitors, others, plan.rules, plan.unrecorded)
     problems += objective_problems(args.objectives, plan.unwatched)
     problems += route_problems(args, watched.audience, upstream=watched.flavor == "upstream")
     problems += _load_problems(plan)
@@ -163,10 +166,7 @@ def _plan(args: ObservabilityArgs, watched: Watched) -> MonitoringPlan:
 def _tenant_rules(watched: Watched) -> RuleGroup:
     """Which tenant a namespace belongs to, and what its tenant may spend, as series that others are joined with."""
     rules: list[RecordingRule] = []
-    tenants = watched.audience.tenants
-    names = [_labelled(1, tenant=name, namespace=space) for name, spaces in tenants.items() for space in spaces]
-    if names:
-        rules.append(RecordingRule(record="namespace:tenant:info", queries=[" or ".join(names)]))
+    rules.append(RecordingRule(record="namespace:tenant:info", queries=[TENANTS]))
     budgets = [
         _labelled(amount, tenant=name, currency=currency)
         for name, amounts in watched.budgets.items()
@@ -179,12 +179,21 @@ def _tenant_rules(watched: Watched) -> RuleGroup:
     return RuleGroup(title="Tenants: their namespaces, budgets and costs", recordings=rules)
 
 
+TENANTS = """
+max by (namespace, tenant) (
+  label_replace(kube_namespace_labels{label_tenant!=""}, "tenant", "$1", "label_tenant", "(.+)"))
+"""
+"""Which tenant a namespace belongs to, by the label that tenants' namespaces have."""
+
 OPENCOST = """
-label_replace(sum by (namespace) (
-  container_cpu_allocation * on (node) group_left () max by (node) (node_cpu_hourly_cost)
-  + on (namespace, pod, container, node) container_memory_allocation_bytes / 2^30
-    * on (node) group_left () max by (node) (node_ram_hourly_cost)
-), "currency", "USD", "", "")
+label_replace(
+  sum by (namespace) (container_cpu_allocation * on (node) group_left () max by (node) (node_cpu_hourly_cost))
+  + sum by (namespace) (
+    container_memory_allocation_bytes / 2^30 * on (node) group_left () max by (node) (node_ram_hourly_cost))
+  + (
+    sum by (namespace) (container_gpu_allocation * on (node) group_left () max by (node) (node_gpu_hourly_cost))
+    or sum by (namespace) (container_cpu_allocation) * 0
+  ), "currency", "USD", "", "")
 """
 """What pods take of nodes by OpenCost, an hour. It reckons in US dollars unless told otherwise (opencost 1.120.1)."""
 

@@ -22,12 +22,17 @@ class Audience:
     """Whom alarms can reach, and about whom they are.
 
     targets: by name; tenants: their namespaces by name, each with the kinds of jobs that run there; timezone: of
-    maintenance windows.
+    maintenance windows; ids: what targets are called in the names of resources, where not as they are now.
     """
 
     targets: Mapping[str, AlarmTargetArgs] = field(default_factory=dict[str, AlarmTargetArgs])
     tenants: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict[str, Mapping[str, Sequence[str]]])
     timezone: str = "UTC"
+    ids: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def id_of(self, name: str) -> str:
+        """What a target or tenant is called in the names of resources."""
+        return self.ids.get(name, name)
 
 
 @dataclass(frozen=True)

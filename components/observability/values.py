@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from .job_state import custom_resource_state, reading_rules
 from .planning import MonitoringPlan
 from .routing import alertmanager_config
 
@@ -10,12 +11,18 @@ from .routing import alertmanager_config
 def prometheus_values(plan: MonitoringPlan) -> Mapping[str, Mapping[str, Any]]:
     """Values by system.
 
-    Sources: values.yaml of kube-prometheus-stack 88.5.3, kueue 0.19.2 and dcgm-exporter 4.8.2.
+    Sources: values.yaml of kube-prometheus-stack 88.5.3, kueue 0.19.2, dcgm-exporter 4.8.2, kube-state-metrics 8.4.0.
     """
     found: dict[str, Mapping[str, Any]] = {}
     if "gpu-exporter" in plan.monitors:
         # The monitor here keeps labels of the pods that hold GPUs; the chart's would read them a second time.
         found["gpu-exporter"] = {"serviceMonitor": {"enabled": False}}
+    if "job-metrics" in plan.monitors:
+        state = custom_resource_state(plan.watched.systems)
+        found["job-metrics"] = {
+            "customResourceState": {"enabled": bool(state["spec"]["resources"]), "config": state},
+            "rbac": {"extraRules": reading_rules(state)},
+        }
     if plan.watched.flavor == "ack":
         return found
     if "kueue" in plan.monitors:

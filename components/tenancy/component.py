@@ -1,6 +1,5 @@
 """The resources of tenants: in the cluster, and on Alibaba Cloud."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 
 from .. import identity
+from ..arms import contacts, dispatch_rule
 from ..inputs import Problem, require_valid
 from ..kubectl import kubectl_job
 from .args import Role, TenantArgs
@@ -465,61 +465,22 @@ class Tenant(pulumi.ComponentResource):
 
     def _budget(self, cluster_id: pulumi.Input[str], opts: pulumi.ResourceOptions) -> None:
         args, prefix = self.plan.args, f"tenant-{self.plan.id}"
-        addresses: list[dict[str, Any]] = [
-            *({"email": address} for address in args.notifications.mail),
-            *({"ding_robot_webhook_url": address} for address in args.notifications.dingtalk),
-        ]
-        contacts = [
-            alicloud.arms.AlertContact(
-                f"{self._name}-contact-{key}", alert_contact_name=f"{prefix}-{key}", **address, opts=opts
-            )
-            for address in addresses
-            for key in (hashlib.sha256(next(iter(address.values())).encode()).hexdigest()[:8],)
-        ]
+        told = args.notifications
+        found = contacts(f"{self._name}-contact", prefix, opts, mail=told.mail, dingtalk=told.dingtalk)
+        name = f"{self._around.name}-{prefix}"
         group = alicloud.arms.AlertContactGroup(
             f"{self._name}-contacts",
-            alert_contact_group_name=f"{self._around.name}-{prefix}",
-            contact_ids=[contact.id for contact in contacts],
+            alert_contact_group_name=name,
+            contact_ids=[contact.resource.id for contact in found],
             opts=opts,
         )
-        channels = [
-            *(["email"] if args.notifications.mail else []),
-            *(["dingTalk"] if args.notifications.dingtalk else []),
-        ]
-        route = alicloud.arms.DispatchRule(
+        route = dispatch_rule(
             f"{self._name}-route",
-            dispatch_rule_name=f"{self._around.name}-{prefix}",
-            dispatch_type="CREATE_ALERT",
-            is_recover=True,
-            group_rules=[
-                {"group_wait_time": 5, "group_interval": 15, "repeat_interval": 600, "grouping_fields": ["alertname"]}
-            ],
-            label_match_expression_grids=[
-                {
-                    "label_match_expression_groups": [
-                        {
-                            "label_match_expressions": [
-                                {"key": "_aliyun_arms_alert_name", "operator": "re", "value": f"{prefix}-.*"}
-                            ]
-                        }
-                    ]
-                }
-            ],
-            notify_rules=[
-                {
-                    "notify_objects": [
-                        {
-                            "notify_object_id": group.id,
-                            "notify_type": "ARMS_CONTACT_GROUP",
-                            "name": f"{self._around.name}-{prefix}",
-                        }
-                    ],
-                    "notify_channels": channels,
-                    "notify_start_time": "00:00",
-                    "notify_end_time": "23:59",
-                }
-            ],
-            opts=opts,
+            name,
+            f"{prefix}-.*",
+            [{"notify_object_id": group.id, "notify_type": "ARMS_CONTACT_GROUP", "name": name}],
+            [channel for channel in ("mail", "dingtalk") if getattr(told, channel)],
+            opts,
         )
         spaces = ", ".join(namespace.name for namespace in self.plan.namespaces)
         for currency, amount in args.budget.items():

@@ -374,7 +374,7 @@ class DocumentMonitor(Args):
     targets: DocumentRange
     series: DocumentRange
     samples_per_second: DocumentRange
-    note: str = ""
+    unconfirmed: str = ""
     """What no source confirms of it, or an empty text."""
 
 
@@ -543,6 +543,7 @@ def build(
     """Put a document together. unknown_outputs: list each resource's unknown outputs, which loads every SDK module."""
     resources = declared(recording)
     systems = watched_systems(environment, recording.stack)
+    watched = _monitoring(environment, recording.stack)
     return Document(
         environment=recording.stack,
         project=recording.project,
@@ -573,10 +574,13 @@ def build(
         tenancy=tenancy(environment, recording),
         systems=[_system(system) for system in systems],
         datasets=_datasets(environment, recording.stack),
-        monitoring=_monitoring(environment, recording.stack),
+        monitoring=watched,
         history=_history(environment, recording.stack),
         queues=_queues(queue_plan(environment, recording.stack)) if environment.in_cluster else None,
-        unconfirmed={system.name: system.unconfirmed for system in systems if system.unconfirmed},
+        unconfirmed={
+            **{system.name: system.unconfirmed for system in systems if system.unconfirmed},
+            **{f"monitor {m.name}": m.unconfirmed for m in (watched.monitors if watched else ()) if m.unconfirmed},
+        },
         cost=_cost(environment, recording.stack, resources),
     )
 
@@ -911,7 +915,7 @@ def _monitoring(environment: Environment, stack: str) -> DocumentMonitoring | No
                 targets=_range(plan.loads[name].targets),
                 series=_range(plan.loads[name].series),
                 samples_per_second=_range(plan.loads[name].samples_per_second),
-                note=monitor.note,
+                unconfirmed=monitor.unconfirmed,
             )
             for name, monitor in plan.monitors.items()
         ],

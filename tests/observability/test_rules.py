@@ -10,14 +10,19 @@ from typing import Any
 import pytest
 import yaml
 
-from components.observability.alarms import LABEL
+from components.alarms import STORAGE_ALARMS
+from components.observability import ObservabilityArgs, plan_monitoring, promql
+from components.observability.alarms import labels_of
 from components.observability.component import managed_query, rule_group
+from components.observability.monitors import monitors_of
 from components.observability.planning import MonitoringPlan
 from components.observability.routing import deliveries
 from components.platform.args import Flavor
+from support import ROOT
 
-from .watching import planned
+from .watching import planned, watched
 
+LABEL = re.compile(r"\{\{\s*\$labels\.([a-zA-Z_][a-zA-Z0-9_]*)\s*\}\}")
 CASES = Path(__file__).parent / "alarms"
 PROMTOOL = shutil.which("promtool")
 NEEDS_PROMTOOL = pytest.mark.skipif(
@@ -35,27 +40,28 @@ def _cases() -> Mapping[str, Mapping[str, Any]]:
     }
 
 
-def _rules(plan: MonitoringPlan) -> list[Mapping[str, Any]]:
-    """Groups of rules: as Prometheus reads them, or with everything written out, as managed Prometheus does."""
+def _rules(plan: MonitoringPlan, alarm: str) -> list[Mapping[str, Any]]:
+    """An alarm with what it reads: as Prometheus does, or with everything written out, as managed Prometheus does."""
     if plan.watched.flavor == "upstream":
         groups = dict.fromkeys(rule.group for rule in (*plan.rules.recordings, *plan.rules.alarms))
-        return [rule_group(plan, group) for group in groups]
-    whole = {delivery.alarm.name: delivery for delivery in deliveries(plan.rules.alarms, ())}
-    return [
-        {
-            "name": "managed",
-            "rules": [
-                {
-                    "alert": name,
-                    "expr": managed_query(plan, delivery),
-                    "for": f"{delivery.alarm.for_minutes}m",
-                    "labels": {"severity": delivery.alarm.severity, "owner": delivery.alarm.owner},
-                    "annotations": {"summary": delivery.alarm.summary, "runbook_url": delivery.alarm.runbook},
-                }
-                for name, delivery in whole.items()
-            ],
-        }
-    ]
+        found = [rule for group in groups for rule in rule_group(plan, group)["rules"]]
+        (wanted,) = (rule for rule in found if rule.get("alert") == alarm)
+        recorded = {rule["record"]: rule for rule in found if "record" in rule}
+        return [*_read(wanted["expr"], recorded), wanted]
+    (delivery,) = (delivery for delivery in deliveries(plan.rules.alarms, ()) if delivery.alarm.name == alarm)
+    labels = {"severity": delivery.alarm.severity, "owner": delivery.alarm.owner}
+    annotations = {"summary": delivery.alarm.summary, "runbook_url": delivery.alarm.runbook}
+    wait = f"{delivery.alarm.for_minutes}m"
+    query = managed_query(plan, delivery)
+    return [{"alert": alarm, "expr": query, "for": wait, "labels": labels, "annotations": annotations}]
+
+
+def _read(query: str, recorded: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The recording rules that a query reads, each after those that it reads itself."""
+    found: list[Mapping[str, Any]] = []
+    for name in sorted(promql.metrics(query) & recorded.keys()):
+        found += [rule for rule in (*_read(recorded[name]["expr"], recorded), recorded[name]) if rule not in found]
+    return found
 
 
 def _expected(plan: MonitoringPlan, name: str, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -69,42 +75,42 @@ def _expected(plan: MonitoringPlan, name: str, labels: Mapping[str, str]) -> dic
     }
 
 
-def _tests(plan: MonitoringPlan) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    there = {alarm.name for alarm in plan.rules.alarms}
-    for name, case in _cases().items():
-        for kind in ("fires", "silent"):
-            given = case[kind]
-            series = [{"series": text, "values": values} for text, values in given["series"].items()]
-            if name not in there or plan.watched.flavor not in given.get("flavors", FLAVORS):
-                continue
-            found.append(
+def _tests(plan: MonitoringPlan, name: str, case: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": f"{name} {kind}",
+            "interval": given.get("interval", "1m"),
+            "input_series": [{"series": text, "values": values} for text, values in given["series"].items()],
+            "alert_rule_test": [
                 {
-                    "name": f"{name} {kind}",
-                    "interval": given.get("interval", "1m"),
-                    "input_series": series,
-                    "alert_rule_test": [
-                        {
-                            "eval_time": given["at"],
-                            "alertname": name,
-                            "exp_alerts": [_expected(plan, name, labels) for labels in given.get("labels", ())],
-                        }
-                    ],
+                    "eval_time": given["at"],
+                    "alertname": name,
+                    "exp_alerts": [_expected(plan, name, labels) for labels in given.get("labels", ())],
                 }
-            )
-    return found
+            ],
+        }
+        for kind, given in case.items()
+        if plan.watched.flavor in given.get("flavors", FLAVORS)
+    ]
 
 
 @NEEDS_PROMTOOL
 @pytest.mark.parametrize("flavor", FLAVORS)
 def test_alarms_fire_and_are_silent(flavor: Flavor, tmp_path: Path) -> None:
     plan = planned(flavor)
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": _rules(plan)}))
-    tests = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": _tests(plan)}
-    (tmp_path / "tests.yaml").write_text(yaml.safe_dump(tests))
-    done = subprocess.run(
-        [str(PROMTOOL), "test", "rules", "tests.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    there = {alarm.name for alarm in plan.rules.alarms}
+    files: list[str] = []
+    for name, case in _cases().items():
+        tests = _tests(plan, name, case) if name in there else []
+        if tests:
+            groups = [{"name": name, "rules": _rules(plan, name)}]
+            (tmp_path / f"{name}.rules.yaml").write_text(yaml.safe_dump({"groups": groups}))
+            whole = {"rule_files": [f"{name}.rules.yaml"], "evaluation_interval": "1m", "tests": tests}
+            (tmp_path / f"{name}.tests.yaml").write_text(yaml.safe_dump(whole))
+            files.append(f"{name}.tests.yaml")
+    assert files
+    command = [str(PROMTOOL), "test", "rules", *files]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -125,3 +131,41 @@ def test_summaries_name_labels_that_the_alarm_has() -> None:
             assert set(LABEL.findall(alarm.summary)) <= labels.keys(), name
         assert "$value" not in alarm.summary
         assert not re.search(r"[.!]$", alarm.summary), name
+
+
+@pytest.mark.parametrize("flavor", FLAVORS)
+def test_rules_select_by_labels_that_their_metrics_have(flavor: Flavor) -> None:
+    labels = labels_of(monitors_of(flavor))
+    rules = planned(flavor).rules
+    for query in [rule.query for rule in (*rules.recordings, *rules.alarms)]:
+        for selector in promql.selectors(query):
+            unknown = selector.labels - labels.get(selector.metric, selector.labels)
+            assert not unknown, (selector.metric, unknown)
+
+
+def test_runbooks_of_all_alarms_are_in_the_docs() -> None:
+    page = (ROOT / "docs" / "runbooks.md").read_text(encoding="utf-8")
+    anchors = {f"docs/runbooks.md#{heading.lower()}" for heading in re.findall(r"^### (\w+)$", page, re.MULTILINE)}
+    for flavor in FLAVORS:
+        assert {alarm.runbook for alarm in planned(flavor).rules.alarms} <= anchors
+    assert {f"docs/runbooks.md#{name.lower()}" for name in STORAGE_ALARMS} <= anchors
+
+
+def test_alarms_that_silence_others_exist_and_share_labels() -> None:
+    known = planned().rules.known
+    for rule in known.values():
+        assert rule.silenced_by.keys() <= known.keys(), rule.name
+
+
+def test_settings_change_what_an_alarm_says() -> None:
+    setting = {"NodeNotReady": {"severity": "info", "forMinutes": 30}, "QuotaNearlySpent": {"threshold": 75.5}}
+    alarms = {alarm.name: alarm for alarm in planned(alarms={**setting, "Watchdog": {"enabled": False}}).rules.alarms}
+    assert (alarms["NodeNotReady"].severity, alarms["NodeNotReady"].for_minutes) == ("info", 30)
+    assert alarms["QuotaNearlySpent"].query.endswith("* 100 > 75.5")
+    assert "Watchdog" not in alarms
+
+
+def test_alarms_without_their_metrics_are_left_out_and_named() -> None:
+    rules = plan_monitoring(ObservabilityArgs(), watched("upstream", "prometheus")).rules
+    assert "GpuError" in rules.missing
+    assert not {alarm.name for alarm in rules.alarms} & rules.missing.keys()
