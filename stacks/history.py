@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from components.history import HistoryPlan, HistorySurroundings, history_problems, plan_history
+from components.history.planning import NO_TENANT
 from components.inputs import Problem
 from components.tenancy.isolation import PLATFORM, Kind
 from components.tenancy.problems import RESERVED_NAMESPACES
@@ -25,12 +26,14 @@ def history_surroundings(environment: Environment, stack: str) -> HistorySurroun
         writers=history_writers(environment),
         claims=claims,
         placement=placement_of(environment),
+        region=environment.region if cloud else "",
+        bucket_names=environment.bucket_names(stack) if cloud else {},
     )
 
 
 def history_plan(environment: Environment, stack: str) -> HistoryPlan | None:
     """The plan of a valid environment's history servers, None where it has none."""
-    if environment.history.spark is None:
+    if environment.history.spark is None and environment.history.ray is None:
         return None
     return plan_history(environment.history, history_surroundings(environment, stack))
 
@@ -39,14 +42,15 @@ def environment_history_problems(environment: Environment, stack: str) -> Iterat
     """What is wrong with the history servers of an environment."""
     args = environment.history
     yield from _link_problems(environment)
-    if args.spark is None:
+    if args.spark is None and args.ray is None:
         return
     found = history_problems(args, history_surroundings(environment, stack))
     yield from (problem.under("history") for problem in found)
     classes = {space for job_class in environment.job_classes.values() for space in job_class.namespaces}
     systems = installed(environment).values()
     caches = [environment.caching.namespace] if environment.datasets else []
-    taken = {*classes, *systems, *caches, *owners(environment), *environment.tenancy.open_to, *args.spark.namespaces}
+    jobs = {space for entry in (args.spark, args.ray) if entry for space in entry.namespaces}
+    taken = {*classes, *systems, *caches, *owners(environment), *environment.tenancy.open_to, *jobs}
     if RESERVED_NAMESPACES.fullmatch(args.namespace) or args.namespace in taken:
         message = "is another's already; give history servers a namespace of their own"
         yield Problem("history.namespace", args.namespace, message)
@@ -56,30 +60,40 @@ def _link_problems(environment: Environment) -> Iterator[Problem]:
     links = environment.links
     if links.grafana is not None and not is_watched(environment):
         yield Problem("links.grafana", links.grafana, "has no dashboards: nothing is watched; remove it")
-    if links.spark_history is None:
-        return
-    shown = [writer.name for writer in history_writers(environment) if writer.spark]
-    if environment.history.spark is None:
-        yield Problem("links.sparkHistory", links.spark_history, "shows nothing without history.spark; remove it")
-    elif "{tenant}" not in links.spark_history and len(shown) > 1:
-        message = f"is one address for the servers of {', '.join(shown)}; put {{tenant}} in it"
-        yield Problem("links.sparkHistory", links.spark_history, message)
+    writers, history = history_writers(environment), environment.history
+    for key, address, engine, entry, shown in (
+        ("sparkHistory", links.spark_history, "spark", history.spark, [w.name for w in writers if w.spark]),
+        ("rayHistory", links.ray_history, "ray", history.ray, [w.name for w in writers if w.ray]),
+    ):
+        if address is None:
+            continue
+        if entry is None:
+            yield Problem(f"links.{key}", address, f"shows nothing without history.{engine}; remove it")
+        elif "{tenant}" not in address and len(shown) > 1:
+            names = ", ".join(name or NO_TENANT for name in shown)
+            yield Problem(f"links.{key}", address, f"is one address for the servers of {names}; put {{tenant}} in it")
 
 
 def history_notes(plan: HistoryPlan) -> list[str]:
     """What a platform engineer must know of what is not shown."""
     notes: list[str] = []
-    spark = plan.args.spark
-    if spark is not None and not plan.spark and not plan.without:
-        notes.append("There is no server for Spark: no tenant has jobs of kind spark.")
-    if spark is not None and plan.without:
-        notes.append(
-            f"Spark jobs of {', '.join(plan.without)} leave no history: no part of the bucket {spark.bucket} is theirs "
-            "to write (tenants.<name>.prefixes)."
-        )
+    spark, ray = plan.args.spark, plan.args.ray
+    for engine, entry, servers in (("Spark", spark, plan.spark), ("Ray", ray, plan.ray)):
+        if entry is None:
+            continue
+        missing = plan.without.get(engine)
+        if missing:
+            notes.append(
+                f"{engine} jobs of {', '.join(missing)} leave no history: no part of the bucket {entry.bucket} is "
+                "theirs to write (tenants.<name>.prefixes)."
+            )
+        elif not servers:
+            notes.append(f"There is no server for {engine}: no tenant has jobs of kind {engine.lower()}.")
     if spark is not None and plan.spark and spark.login is None:
         notes.append("Spark's servers have no login: whoever can connect to one sees all jobs that it shows.")
-    roles = sorted({member for server in plan.spark for member in server.people if member.startswith("ram-role/")})
+    if plan.ray:
+        notes.append("Ray's servers have no login: whoever can connect to a dashboard sees all jobs that it shows.")
+    roles = sorted({m for server in (*plan.spark, *plan.ray) for m in server.people if m.startswith("ram-role/")})
     if roles:
         notes.append(
             f"Members that are RAM roles cannot forward a port, as no source says what they are to the API server: "
@@ -94,8 +108,10 @@ def history_sharing(environment: Environment, stack: str) -> Mapping[tuple[str, 
     plan = history_plan(environment, stack)
     if plan is None:
         return {}
+    names: dict[str, list[str]] = {}
+    for server in (*plan.spark, *plan.ray):
+        if server.tenant:
+            names.setdefault(server.tenant, []).append(server.pod.removesuffix("-0"))
     return {
-        (server.tenant, PLATFORM, "API", ""): f"its people may open {server.name}"
-        for server in plan.spark
-        if server.tenant
+        (tenant, PLATFORM, "API", ""): f"its people may open {' and '.join(opened)}" for tenant, opened in names.items()
     }

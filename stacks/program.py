@@ -13,7 +13,7 @@ from components.cluster import Cluster
 from components.colocation import Colocation
 from components.encryption import EncryptionKey, EncryptionKeyArgs
 from components.file_systems import FileSystem
-from components.history import History
+from components.history import History, HistoryPlan
 from components.job_classes import JobClasses
 from components.network import Network
 from components.node_pools import Autoscaler, NodePool, NodePoolArgs
@@ -30,7 +30,7 @@ from components.training import TrainingRuntimes
 from components.volumes import VolumeArgs, Volumes
 
 from .datasets import FLUID, dataset_surroundings
-from .environment import ACCESS_LOGS, Environment, bucket_owners, compute, history_claims
+from .environment import ACCESS_LOGS, Environment, bucket_owners, compute
 from .history import history_plan
 from .observability import PROMETHEUS, monitoring_plan, watched_systems
 from .queues import SYSTEMS, gpu_flavors, queue_plan
@@ -198,8 +198,7 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
         )
     history = None
     shown = history_plan(environment, stack)
-    if shown is not None and shown.spark:
-        spaces = {space for args in history_claims(environment).values() for space in args.namespaces}
+    if shown is not None and (shown.spark or shown.ray):
         history = History(
             "history",
             shown,
@@ -212,8 +211,8 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
             tags=tags,
             deleted_with=cluster.resource,
             in_cluster=inside is not None,
-            opts=inside(*_used(spaces, tenants, job_classes), buckets[environment.history.spark.bucket])
-            if inside and environment.history.spark
+            opts=inside(*_used(_shown(shown), tenants, job_classes), *(buckets[role] for role in _kept(shown)))
+            if inside
             else opts,
         )
     watching = platform.systems.get(PROMETHEUS)
@@ -272,6 +271,16 @@ def _used(
     return [space for name, space in spaces.items() if name in used]
 
 
+def _shown(plan: HistoryPlan) -> set[str]:
+    """The namespaces whose jobs have a history server."""
+    return {space for server in (*plan.spark, *plan.ray) for space in server.namespaces}
+
+
+def _kept(plan: HistoryPlan) -> list[str]:
+    """The buckets with event logs, by their roles."""
+    return sorted({entry.bucket for entry in (plan.args.spark, plan.args.ray) if entry is not None})
+
+
 def _spaces(entries: Mapping[str, VolumeArgs] | Mapping[str, DatasetArgs]) -> set[str]:
     """The namespaces in which volumes or datasets have claims."""
     return {space for args in entries.values() for space in args.namespaces}
@@ -297,7 +306,7 @@ def _inside(
     wanted = (
         *(environment.job_classes, environment.volumes, environment.storage_classes, environment.tenants),
         environment.datasets,
-        environment.history.spark,
+        *(environment.history.spark, environment.history.ray),
         *(environment.serverless.profiles, environment.serverless.image_caches),
         # Koordinator also where colocation is off, or switching it off would leave its last settings in force.
         *(system.in_cluster or system.name == "koordinator" for system in systems_of(environment)),
@@ -597,8 +606,8 @@ def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
             ),
         )
     shown = history_plan(environment, stack)
-    if shown is not None and shown.spark:
-        History("history", shown, opts=opts())
+    if shown is not None and (shown.spark or shown.ray):
+        History("history", shown, opts=opts(*_used(_shown(shown), tenants)))
     return {
         "systems": [system.name for system in platform.plan],
         **(

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from components.history.planning import SPARK_PORT
+from components.history import RayServer
+from components.history.planning import DASHBOARD_PORT, SPARK_PORT
 from components.job_classes.planning import CLASS_LABEL
 from components.manifests import number
 from components.tenancy import Surroundings, TenantPlan
@@ -32,7 +33,12 @@ ACCOUNT_AT: Mapping[JobKind, str] = {
 }
 """Where the service account of each kind of job is named."""
 
-LINK_NAMES = {"metrics": "metrics of a job", "logs": "logs of a job", "sparkHistory": "history of Spark jobs"}
+LINK_NAMES = {
+    "metrics": "metrics of a job",
+    "logs": "logs of a job",
+    "sparkHistory": "history of Spark jobs",
+    "rayHistory": "history of Ray jobs",
+}
 
 QUOTAS: Mapping[str, str] = {
     "requests.cpu": "vCPU",
@@ -260,18 +266,22 @@ def _logs(plan: TenantPlan, around: Surroundings) -> Iterator[str]:
 
 def _history(environment: Environment, stack: str, plan: TenantPlan) -> Iterator[str]:
     shown = history_plan(environment, stack)
-    server = next((one for one in shown.spark if one.tenant == plan.name), None) if shown else None
-    if shown is not None and server is not None:
+    for server in (*shown.spark, *shown.ray) if shown else ():
+        if shown is None or server.tenant != plan.name:
+            continue
+        engine, port = ("Ray", DASHBOARD_PORT) if isinstance(server, RayServer) else ("Spark", SPARK_PORT)
+        page = "/select_cluster" if engine == "Ray" else ""
         yield (
-            f"Spark's history server `{server.name}` shows the jobs of {_code(server.namespaces)} out of their event "
-            f"logs in `{server.place}`. Owners, engineers and viewers open it at http://localhost:{SPARK_PORT} with:"
+            f"{engine}'s history server `{server.name}` shows the jobs of {_code(server.namespaces)} out of their "
+            f"event logs in `{server.place}`. Owners, engineers and viewers open it at http://localhost:{port}{page} "
+            "with:"
         )
         yield from ("", "```sh")
-        yield f"kubectl --namespace {shown.args.namespace} port-forward pod/{server.pod} {SPARK_PORT}"
-        yield "```"
+        yield f"kubectl --namespace {shown.args.namespace} port-forward pod/{server.pod} {port}"
+        yield from ("```", "")
     for space in plan.namespaces:
         for what, address in links_of(environment, stack, space.name).items():
-            yield from ("", f"In `{space.name}`, {LINK_NAMES[what]}: `{address}`.")
+            yield from (f"In `{space.name}`, {LINK_NAMES[what]}: `{address}`.", "")
 
 
 def _notebooks(plan: TenantPlan, around: Surroundings) -> Iterator[str]:

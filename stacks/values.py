@@ -23,6 +23,7 @@ from components.job_templates.common import (
     PlatformDatasetValues,
     PlatformValues,
     QueueValues,
+    RayCollectorValues,
     ResourceValues,
 )
 from components.queues import QueuePlan, gang, markers
@@ -92,17 +93,24 @@ def platform_values(environment: Environment, stack: str, namespace: str) -> Pla
 def _history(environment: Environment, stack: str, namespace: str) -> HistoryValues:
     """Where the jobs of a namespace write what the history servers show."""
     plan = history_plan(environment, stack)
-    server = plan.spark_of(namespace) if plan else None
-    if server is None:
+    if plan is None:
         return HistoryValues()
-    return HistoryValues(spark_claim=server.events, spark_directory="" if server.claim else server.directory)
+    spark, ray, said = plan.spark_of(namespace), plan.ray_of(namespace), plan.args.ray
+    return HistoryValues(
+        spark_claim=spark.events if spark else "",
+        spark_directory=spark.directory if spark and not spark.claim else "",
+        ray=RayCollectorValues(image=said.collector_image, env=ray.environment, secret=said.secret or "")
+        if ray and said
+        else RayCollectorValues(),
+    )
 
 
 def links_of(environment: Environment, stack: str, namespace: str) -> dict[str, str]:
     """The links of the jobs of a namespace, by what they show."""
     plan = history_plan(environment, stack)
-    spark = plan is not None and plan.spark_of(namespace) is not None
-    return link_templates(environment.links, namespace, owners(environment).get(namespace, ""), spark=spark)
+    spark, ray = (plan and plan.spark_of(namespace)), (plan and plan.ray_of(namespace))
+    tenant = owners(environment).get(namespace, "")
+    return link_templates(environment.links, namespace, tenant, spark=spark is not None, ray=ray is not None)
 
 
 def _datasets(environment: Environment, stack: str, namespace: str) -> dict[str, PlatformDatasetValues]:

@@ -4,15 +4,26 @@
 resources.
 """
 
-from .args import HistoryArgs, SparkHistoryArgs, SparkLoginArgs
+from .args import HistoryArgs, ObjectStoreArgs, RayHistoryArgs, SparkHistoryArgs, SparkLoginArgs
 from .component import History
-from .planning import HistoryPlan, HistorySurroundings, SparkServer, Writer, history_problems, plan_history
+from .planning import (
+    HistoryPlan,
+    HistorySurroundings,
+    RayServer,
+    SparkServer,
+    Writer,
+    history_problems,
+    plan_history,
+)
 
 __all__ = [
     "History",
     "HistoryArgs",
     "HistoryPlan",
     "HistorySurroundings",
+    "ObjectStoreArgs",
+    "RayHistoryArgs",
+    "RayServer",
     "SparkHistoryArgs",
     "SparkLoginArgs",
     "SparkServer",

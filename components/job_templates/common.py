@@ -94,6 +94,19 @@ class ObjectStorageValues(Args):
     """Where Spark and Ray keep what they did, such as `oss://acme-prod-event-logs/data/`."""
 
 
+class RayCollectorValues(Args):
+    """What keeps events and logs of Ray beside each of its pods. Empty: nothing does."""
+
+    image: str = ""
+    """Image of KubeRay's collector."""
+
+    env: Mapping[str, str] = {}
+    """Its environment variables, which say where it writes."""
+
+    secret: str = ""
+    """Secret of the namespace with the keys to write there. Empty: it writes by pod identity."""
+
+
 class HistoryValues(Args):
     """Where history servers look for what jobs did. Empty: there is none for the namespace."""
 
@@ -102,6 +115,9 @@ class HistoryValues(Args):
 
     spark_directory: str = ""
     """Address to which they write without a claim, such as `s3a://logs/data/spark`."""
+
+    ray: RayCollectorValues = RayCollectorValues()
+    """What keeps events and logs of Ray."""
 
 
 class LinkValues(Args):
@@ -116,6 +132,9 @@ class LinkValues(Args):
 
     spark_history: str = ""
     """The history server of Spark jobs: the annotation `link/history`."""
+
+    ray_history: str = ""
+    """The history server of Ray jobs: the annotation `link/history`."""
 
 
 class PlatformDatasetValues(Args):

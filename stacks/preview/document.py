@@ -22,6 +22,7 @@ from components.cache import DatasetPlan
 from components.cache.options import CONSISTENCY
 from components.capacity import Range, Resource, pool_sizes, total_capacity
 from components.cost import Usage, estimate
+from components.history import RayServer
 from components.inputs import Args
 from components.job_classes import Rung
 from components.network import plan_network
@@ -419,7 +420,7 @@ class DocumentHistoryServer(Args):
 
     name: str
     tenant: str
-    kind: Literal["Spark"]
+    kind: Literal["Spark", "Ray"]
     namespaces: Sequence[str]
     reads: str
     days: int | None
@@ -960,26 +961,27 @@ def _history(environment: Environment, stack: str) -> DocumentHistory | None:
     plan = history_plan(environment, stack)
     if plan is None:
         return None
-    spark = plan.args.spark
-    days = spark.retention_days if spark is not None and environment.flavor == "ack" else None
-    bucket = environment.buckets.get(spark.bucket) if spark is not None else None
-    return DocumentHistory(
-        servers=[
+    ack = environment.flavor == "ack"
+    servers: list[DocumentHistoryServer] = []
+    for server in (*plan.spark, *plan.ray):
+        of_ray = isinstance(server, RayServer)
+        entry = plan.args.ray if of_ray else plan.args.spark
+        assert entry is not None, "there are no servers without it"
+        bucket = environment.buckets.get(entry.bucket)
+        servers.append(
             DocumentHistoryServer(
                 name=server.name,
                 tenant=server.tenant,
-                kind="Spark",
+                kind="Ray" if of_ray else "Spark",
                 namespaces=server.namespaces,
                 reads=server.place,
-                days=days,
+                days=entry.retention_days if ack else None,
                 kept_days=bucket.expire_after_days if bucket else None,
                 address=plan.address(server),
                 members=len(server.people),
             )
-            for server in plan.spark
-        ],
-        notes=history_notes(plan),
-    )
+        )
+    return DocumentHistory(servers=servers, notes=history_notes(plan))
 
 
 def _storage_alarms(environment: Environment) -> list[DocumentAlarm]:

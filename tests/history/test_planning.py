@@ -9,13 +9,15 @@ from pydantic import ValidationError
 from components.history import (
     HistoryArgs,
     HistorySurroundings,
+    ObjectStoreArgs,
+    RayHistoryArgs,
     SparkHistoryArgs,
     SparkLoginArgs,
     Writer,
     history_problems,
     plan_history,
 )
-from components.history.planning import spark_options
+from components.history.planning import ray_ports, spark_options
 from components.inputs import Problem
 from components.storage import BucketArgs, Transition
 from support import shown
@@ -23,6 +25,8 @@ from support import shown
 IMAGE = "docker.io/apache/spark:4.0.1"
 DATA = Writer("data", "data", ["spark", "backfill"], {"event-logs": "data/"}, ["ram-user/1", "ram-role/2"])
 OLD = Writer("renamed", "old", ["etl"], {"event-logs": "own/part/"})
+RAY = Writer("data", "d1", ["spark"], {}, ["ram-user/1"], ["ray", "nightly"], {"event-logs": "data/"})
+STORE = ObjectStoreArgs(bucket="logs", endpoint="http://minio.data:9000")
 BARE = Writer("bare", "bare", ["bare"])
 NO_SPARK = Writer("models", "models", [], {"event-logs": "models/"})
 BUCKETS = {"event-logs": BucketArgs(expire_after_days=30), "logs": BucketArgs()}
@@ -63,7 +67,7 @@ def test_each_tenant_has_a_server_that_reads_its_part_alone() -> None:
             "spark-events-old",
         ),
     ]
-    assert plan.without == ["bare"]
+    assert plan.without == {"Spark": ["bare"]}
     assert plan.address(plan.spark[0]) == "http://spark-history-data.history:18080"
     assert plan.spark_of("backfill") == plan.spark[0]
     assert plan.spark_of("bare") is None
@@ -107,7 +111,7 @@ def test_upstream_reads_a_claim_or_an_address(
     plan = plan_history(_args(**values), around)
     server = plan.spark[0]
     assert (server.place, server.claim, server.sub_path, server.directory) == (place, claim, part, directory)
-    assert (server.events, plan.volumes, plan.without) == ("", {}, [])
+    assert (server.events, plan.volumes, plan.without) == ("", {}, {})
 
 
 UPSTREAM = HistorySurroundings("upstream", writers=[DATA, OLD])
@@ -228,3 +232,109 @@ def test_a_login_is_said_to_the_server() -> None:
 def test_values_that_could_become_other_options(values: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         SparkHistoryArgs.model_validate({"image": IMAGE, **values})
+
+
+def _ray(**values: Any) -> HistoryArgs:
+    images = {"image": "quay.io/s:1", "collector_image": "quay.io/c:1", "dashboard_image": "quay.io/d:1"}
+    return HistoryArgs(ray=RayHistoryArgs.model_validate({**images, **values}))
+
+
+def test_each_tenant_with_ray_has_a_server_and_a_dashboard() -> None:
+    around = _ack(RAY, DATA, region="cn-hangzhou", bucket_names={"event-logs": "acme-test-event-logs"})
+    assert _problems(_ray(), around) == []
+    plan = plan_history(_ray(), around)
+    (server,) = plan.ray
+    assert (server.name, server.dashboard, server.pod) == ("ray-history-d1", "ray-dashboard-d1", "ray-dashboard-d1-0")
+    assert (server.role, server.prefix) == ("acme-test-ray-history-d1", "data/ray/")
+    assert server.environment == {
+        "STORAGE_BACKEND": "aliyunoss",
+        "STORAGE_ROOT_DIR": "data/ray",
+        "OSS_BUCKET": "acme-test-event-logs",
+        "OSS_ENDPOINT": "oss-cn-hangzhou-internal.aliyuncs.com",
+        "OSS_REGION": "cn-hangzhou",
+        "ALIBABA_CLOUD_STS_REGION": "cn-hangzhou",
+        "ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED": "true",
+    }
+    assert plan.ray_of("nightly") is server
+    assert plan.ray_of("spark") is None
+    assert (plan.spark, plan.volumes, plan.without) == ([], {}, {})
+    assert plan.address(server) == "http://ray-dashboard-d1.history:8265"
+    homeless = Writer("data", "data", ray=["ray"])
+    assert plan_history(_ray(), _ack(homeless)).without == {"Ray": ["data"]}
+
+
+def test_upstream_ray_keeps_its_logs_in_a_store_that_speaks_s3() -> None:
+    around = HistorySurroundings("upstream", writers=[RAY, Writer(ray=["etl"])])
+    args = _ray(store=STORE, **{"secret": "keys"})
+    assert _problems(args, around) == []
+    assert args.ray is not None
+    assert ray_ports(args.ray) == [443, 6443, 9000]
+    servers = plan_history(args, around).ray
+    assert [(s.name, s.place, s.role) for s in servers] == [
+        ("ray-history-d1", "s3://logs/d1/ray", ""),
+        ("ray-history", "s3://logs/ray", ""),
+    ]
+    assert servers[0].environment == {
+        "STORAGE_BACKEND": "s3",
+        "STORAGE_ROOT_DIR": "d1/ray",
+        "S3_BUCKET": "logs",
+        "S3_ENDPOINT": "http://minio.data:9000",
+        "S3_REGION": "us-east-1",
+        "S3FORCE_PATH_STYLE": "true",
+        "S3DISABLE_SSL": "true",
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "around", "problems"),
+    [
+        (
+            {"store": STORE, "secret": "keys"},
+            _ack(RAY),
+            [
+                "ray.store = null: has no effect with flavor: ack; remove it",
+                'ray.secret = "keys": has no effect with flavor: ack; remove it',
+            ],
+        ),
+        (
+            {"retention_days": 31},
+            _ack(RAY),
+            [
+                "ray.retentionDays = 31: longer than buckets.event-logs keeps logs (expireAfterDays = 30); raise that "
+                "or lower this"
+            ],
+        ),
+        (
+            {"namespaces": ["etl"]},
+            _ack(RAY, Writer(ray=["etl"])),
+            [
+                'ray.namespaces = ["etl"]: are no tenant\'s, so that no RAM role lets their pods write event logs; make '
+                "them a tenant's"
+            ],
+        ),
+        ({}, _ack(Writer()), ["ray.namespaces = []: must name the namespaces of Ray jobs: there are no tenants"]),
+        (
+            {},
+            _ack(RAY, name="a" * 60),
+            [f'ray = "data": makes a role name {"a" * 60}-ray-history-d1; at most 64 characters'],
+        ),
+        (
+            {},
+            HistorySurroundings("upstream", writers=[RAY]),
+            ["ray.store = null: missing; flavor: upstream needs a bucket that speaks S3"],
+        ),
+    ],
+)
+def test_what_is_refused_of_ray(values: dict[str, Any], around: HistorySurroundings, problems: Sequence[str]) -> None:
+    assert _problems(_ray(**values), around) == problems
+
+
+def test_jobs_of_no_tenant_do_not_see_those_of_tenants() -> None:
+    nobodys = Writer(spark=["etl"], prefixes={"event-logs": ""})
+    args = _args(directory="s3a://logs/spark")
+    (problem,) = _problems(args, HistorySurroundings("upstream", writers=[DATA, nobodys]))
+    assert "would show each of data, platform the history of the others" in problem
+    plan = plan_history(
+        _args(directory="s3a://logs/{tenant}"), HistorySurroundings("upstream", writers=[DATA, nobodys])
+    )
+    assert [server.directory for server in plan.spark] == ["s3a://logs/data", "s3a://logs/platform"]

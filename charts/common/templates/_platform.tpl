@@ -28,6 +28,7 @@ Annotations that say where to look at a job, as YAML. Give it root, kind and nam
 {{- with get $links $what }}{{ $_ := set $found (printf "link/%s" $what) . }}{{ end -}}
 {{- end -}}
 {{- if and (eq .kind "SparkApplication") $links.sparkHistory }}{{ $_ := set $found "link/history" $links.sparkHistory }}{{ end -}}
+{{- if and (hasPrefix "Ray" .kind) $links.rayHistory }}{{ $_ := set $found "link/history" $links.rayHistory }}{{ end -}}
 {{- range $key, $address := $found }}
 {{ $key }}: {{ $address | replace "{job}" $.name | quote }}
 {{- end -}}
