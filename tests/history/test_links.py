@@ -1,5 +1,6 @@
 """The links of jobs: to metrics, logs and history, in manifests and on the command line."""
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from stacks.history import environment_history_problems
 from stacks.loading import load_environment
 from stacks.tenant_page import tenant_page
 from stacks.values import links_of
-from support import environment, overlaid
+from support import ROOT, environment, overlaid
 
 LINKS = LinksArgs(
     grafana="https://grafana.example.com/",
@@ -97,6 +98,13 @@ def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
     assert "history: https://ray-data.example.com/select_cluster" in capsys.readouterr().out
     assert links.main(["prod", "--kind", "RayJob", "--namespace", "nowhere", "--name", "clean"]) == 2
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_make_passes_all_on() -> None:
+    words = ["ENV=prod", "KIND=SparkApplication", "NAMESPACE=spark", "NAME=clean", "APPLICATION=spark-1"]
+    made = subprocess.run(["make", "--dry-run", "links", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    options = "--kind SparkApplication --namespace spark --name clean --application spark-1"
+    assert " ".join(made.stdout.replace("\\\n", " ").split()).endswith(f"-m stacks.links prod {options}")
 
 
 def test_only_spark_of_a_namespace_with_a_server_has_history() -> None:

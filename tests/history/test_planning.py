@@ -308,8 +308,8 @@ def test_upstream_ray_keeps_its_logs_in_a_store_that_speaks_s3() -> None:
             {"namespaces": ["etl"]},
             _ack(RAY, Writer(ray=["etl"])),
             [
-                'ray.namespaces = ["etl"]: are no tenant\'s, so that no RAM role lets their pods write event logs; make '
-                "them a tenant's"
+                'ray.namespaces = ["etl"]: are no tenant\'s, so that no RAM role lets their pods write event logs; '
+                "make them a tenant's"
             ],
         ),
         ({}, _ack(Writer()), ["ray.namespaces = []: must name the namespaces of Ray jobs: there are no tenants"]),
