@@ -182,17 +182,13 @@ class History(pulumi.ComponentResource):
         full, metadata = f"{self._name}-{name}", self._metadata(name, tenant)
         selector = {"app.kubernetes.io/name": name}
         if ingress or egress is not None:
-            kubernetes.networking.v1.NetworkPolicy(
-                full,
-                metadata=metadata,
-                spec={
-                    "pod_selector": {"match_labels": selector},
-                    "policy_types": ["Ingress", *([] if egress is None else ["Egress"])],
-                    "ingress": [{"from_": ingress, "ports": [{"protocol": "TCP", "port": port}]}] if ingress else [],
-                    **({} if egress is None else {"egress": egress}),
-                },
-                opts=self._options(*first),
-            )
+            spec: Any = {
+                "pod_selector": {"match_labels": selector},
+                "policy_types": ["Ingress", *([] if egress is None else ["Egress"])],
+                "ingress": [{"from_": ingress, "ports": [{"protocol": "TCP", "port": port}]}] if ingress else [],
+                **({} if egress is None else {"egress": egress}),
+            }
+            kubernetes.networking.v1.NetworkPolicy(full, metadata=metadata, spec=spec, opts=self._options(*first))
         service = kubernetes.core.v1.Service(
             full,
             # The pod may be long in coming, as long as nobody has made its claim.
@@ -228,7 +224,7 @@ class History(pulumi.ComponentResource):
         # Whether a job's cluster is still there. Source: ray-project/kuberay v1.7.0, session_processor.go, reader.go.
         for space in server.namespaces:
             full = f"{self._name}-{server.name}-{space}"
-            there = {**metadata, "namespace": space}
+            there: Any = {**metadata, "namespace": space}
             rules = kubernetes.rbac.v1.Role(
                 full,
                 metadata=there,

@@ -1,6 +1,7 @@
 """History servers as resources: hardened, reached by those alone that may, and valid Kubernetes."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import kubernetes_validate
@@ -167,7 +168,7 @@ def test_upstream_makes_nothing_in_a_cloud(values: dict[str, Any]) -> None:
         assert out == ["Ingress"]
 
 
-def _of(recording: Recording, name: str, kind: str) -> dict[str, Any]:
+def _of(recording: Recording, name: str, kind: str) -> Mapping[str, Any]:
     return next(r.inputs for r in recording.resources if r.name == name and r.type.endswith(f":{kind}"))
 
 
