@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         ServerlessRung,
         plan_job_classes,
     )
+    from .logs import LogCollection, Logged, LoggedTenant, LogPlan, LogsArgs, plan_logs
     from .manifests import pod_templates
     from .network import NatArgs, Network, NetworkArgs, ZoneCidrs, ZoneScale, plan_network
     from .node_pools import (
@@ -246,6 +247,7 @@ _MODULES = {
         "ServerlessRung",
         "plan_job_classes",
     ),
+    "logs": ("LogCollection", "LogPlan", "Logged", "LoggedTenant", "LogsArgs", "plan_logs"),
     "manifests": ("pod_templates",),
     "network": (
         "NatArgs",
@@ -430,6 +432,11 @@ __all__ = [
     "Limits",
     "LingjunArgs",
     "LoadArgs",
+    "LogCollection",
+    "LogPlan",
+    "Logged",
+    "LoggedTenant",
+    "LogsArgs",
     "MaintenanceArgs",
     "MasterArgs",
     "MetadataVolumeArgs",
@@ -543,6 +550,7 @@ __all__ = [
     "plan_datasets",
     "plan_history",
     "plan_job_classes",
+    "plan_logs",
     "plan_monitoring",
     "plan_network",
     "plan_node_pool",

@@ -47,6 +47,8 @@ class Usage:
     """GB stored, by bucket name."""
 
     log_gb_per_day: float | None = None
+    """GB of logs written a day, those of `log_gb_per_day_by_store` among them."""
+
     egress_gb: float | None = None
     serverless_vcpu_hours: float | None = None
     serverless_memory_gib_hours: float | None = None
@@ -56,6 +58,9 @@ class Usage:
 
     metrics_gb: Sequence[float] | None = None
     """GB of samples written a month that managed Prometheus is paid for, at least and at most."""
+
+    log_gb_per_day_by_store: Mapping[str, float] = field(default_factory=dict[str, float])
+    """GB of logs written a day, by the name of the store."""
 
 
 def estimate(resources: Iterable[Resource], book: PriceBook, usage: Usage | None = None) -> Cost:
@@ -198,8 +203,25 @@ def _log_project(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[
     if usage.log_gb_per_day is None:
         yield CostLine(resource.name, "sls.ingestion", None, "", "the volume is not stated under usage.logGbPerDay")
         return
-    amount = _month(usage.log_gb_per_day * DAYS_PER_MONTH)
-    yield _line(resource, book, "sls.ingestion", amount, "expected use")
+    rest = max(0.0, usage.log_gb_per_day - sum(usage.log_gb_per_day_by_store.values()))
+    note = "expected use, but for what is stated of each store" if usage.log_gb_per_day_by_store else "expected use"
+    yield _line(resource, book, "sls.ingestion", _month(rest * DAYS_PER_MONTH), note)
+
+
+def _log_store(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
+    """What is written into a store, and what lies in it once it is as full as it gets."""
+    written = usage.log_gb_per_day_by_store.get(str(resource.inputs.get("logstoreName")))
+    if written is None:
+        note = "the volume is not stated under usage.logGbPerDayByKind"
+        yield CostLine(resource.name, "sls.storage.hot", None, "", note)
+        return
+    kept = int(resource.inputs.get("retentionPeriod") or 30)
+    hot = int(resource.inputs.get("hotTtl") or kept)
+    yield _line(resource, book, "sls.ingestion", _month(written * DAYS_PER_MONTH), "expected use")
+    amount = _month(written * hot * DAYS_PER_MONTH)
+    yield _line(resource, book, "sls.storage.hot", amount, f"expected use, {hot} days, without compression")
+    if kept > hot:
+        yield CostLine(resource.name, "sls.storage.cold", None, "", f"no price for {kept - hot} days of colder storage")
 
 
 def _key(resource: Resource, book: PriceBook, usage: Usage) -> Iterator[CostLine]:
@@ -223,6 +245,7 @@ _ESTIMATORS: Mapping[str, Callable[[Resource, PriceBook, Usage], Iterator[CostLi
     "alicloud:nas/protocolService:ProtocolService": _protocol_service,
     "alicloud:cr/registryEnterpriseInstance:RegistryEnterpriseInstance": _registry,
     "alicloud:log/project:Project": _log_project,
+    "alicloud:log/store:Store": _log_store,
     "alicloud:kms/key:Key": _key,
     "alicloud:cs/kubernetesAddon:KubernetesAddon": _addon,
     "alicloud:pvtz/zone:Zone": _unpriced("pvtz.zone", "no price for a private DNS zone"),

@@ -149,6 +149,7 @@ _BY_NAME: Mapping[str, Any] = {"type": "object", "additionalProperties": _AMOUNT
 _USAGE: Mapping[str, Mapping[str, Any]] = {
     "bucket_gb": _BY_NAME,
     "file_system_gib": _BY_NAME,
+    "log_gb_per_day_by_store": _BY_NAME,
     "metrics_gb": {"type": "array", "items": _AMOUNT, "minItems": 2, "maxItems": 2},
 }
 

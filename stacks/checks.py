@@ -34,6 +34,7 @@ from .environment import (
     roles,
 )
 from .history import environment_history_problems
+from .logs import log_collection_problems
 from .observability import observability_problems
 from .queues import group_problems, queue_problems
 from .systems import job_kind_problems, mending_problems, systems_of
@@ -82,6 +83,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
         problems += [*dataset_problems(environment, stack, {})]
         problems += [*observability_problems(environment, stack, {})]
         problems += [*environment_history_problems(environment, stack)]
+        problems += [*log_collection_problems(environment, stack)]
         return [*problems, *_tenancy(environment, stack, {})]
     pools: dict[str, NodePoolPlan] = {}
     for name, args in environment.node_pools.items():
@@ -101,6 +103,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     problems += dataset_problems(environment, stack, pools)
     problems += observability_problems(environment, stack, pools)
     problems += environment_history_problems(environment, stack)
+    problems += log_collection_problems(environment, stack)
     problems += _tenancy(environment, stack, pools)
     return problems
 

@@ -20,6 +20,8 @@ from components.history.links import LinksArgs
 from components.history.planning import ray_servers, spark_volumes
 from components.inputs import Args
 from components.job_classes import Compute, JobClassArgs, JobClassPlan, SchedulingArgs, plan_job_classes
+from components.logs import LogsArgs
+from components.logs.args import Kind as LogKind
 from components.network import NetworkArgs
 from components.node_pools import AutoscalerArgs, NodePoolArgs, NodePoolPlan, Taint, plan_node_pool
 from components.observability import ObservabilityArgs
@@ -173,7 +175,10 @@ class Usage(Args):
     capacity."""
 
     log_gb_per_day: Annotated[float, Field(ge=0)] | None = None
-    """GB of logs written a day."""
+    """GB of logs written a day, all kinds together."""
+
+    log_gb_per_day_by_kind: Mapping[LogKind, Annotated[float, Field(ge=0)]] = {}
+    """GB of logs written a day by kind, for the cost of each store. Stores of one kind count as equal."""
 
     egress_gb: Annotated[float, Field(ge=0)] | None = None
     """GB sent to the Internet a month."""
@@ -287,6 +292,8 @@ class Environment(Args):
 
     links: LinksArgs = LinksArgs()
     """Addresses of metrics, logs and history, which jobs then carry."""
+    logs: LogsArgs = LogsArgs()
+    """Logs of jobs and of the platform."""
 
     tenants: Mapping[Name, TenantArgs] = {}
     """Tenants by name: the teams that share the cluster."""

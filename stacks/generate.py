@@ -15,6 +15,7 @@ from pulumi_policy import EnforcementLevel, ResourceValidationPolicy
 from components import catalog
 from components.alarms import STORAGE_ALARMS
 from components.job_templates import CHARTS, JobValues
+from components.logs.questions import LOG_ALARMS
 from components.observability.alarms import AlarmRule, rule_groups
 from components.observability.monitors import monitors_of
 from components.observability.objectives import objective_rules
@@ -77,9 +78,10 @@ def runbooks_page() -> str:
     lines = [
         "# Runbooks",
         "",
-        "Generated from `components/observability/rules/`, `components/observability/objectives.py` and "
-        "`components/alarms.py`; do not edit. What each alarm means and what to do, in this order. Thresholds, "
-        "severities and waits are defaults: [environment.md](environment.md), `observability.alarms`, changes them.",
+        "Generated from `components/observability/rules/`, `components/observability/objectives.py`, "
+        "`components/alarms.py` and `components/logs/questions.py`; do not edit. What each alarm means and what to do, "
+        "in this order. Thresholds, severities and waits are defaults: [environment.md](environment.md), "
+        "`observability.alarms` and `logs.alarms`, changes them.",
     ]
     known = {rule.record for group in rule_groups().values() for rule in group.recordings}
     brought = {metric for name in ("upstream", "ack") for m in monitors_of(name).values() for metric in m.metrics}
@@ -93,6 +95,10 @@ def runbooks_page() -> str:
     lines += ["", "## Buckets, by CloudMonitor"]
     for name, alarm in STORAGE_ALARMS.items():
         lines += _runbook(name, alarm.severity, "platform", alarm.meaning, alarm.steps, "")
+    lines += ["", "## Logs"]
+    for alarm in LOG_ALARMS.values():
+        terms = f"; {'fewer than' if alarm.silence else 'from'} {alarm.threshold} in {alarm.minutes} minutes"
+        lines += _runbook(alarm.name, alarm.severity, alarm.owner, alarm.meaning, alarm.steps, terms)
     return "\n".join(lines) + "\n"
 
 

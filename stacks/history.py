@@ -46,6 +46,7 @@ def environment_history_problems(environment: Environment, stack: str) -> Iterat
         return
     found = history_problems(args, history_surroundings(environment, stack))
     yield from (problem.under("history") for problem in found)
+    yield from _log_problems(environment)
     classes = {space for job_class in environment.job_classes.values() for space in job_class.namespaces}
     systems = installed(environment).values()
     caches = [environment.caching.namespace] if environment.datasets else []
@@ -54,6 +55,29 @@ def environment_history_problems(environment: Environment, stack: str) -> Iterat
     if RESERVED_NAMESPACES.fullmatch(args.namespace) or args.namespace in taken:
         message = "is another's already; give history servers a namespace of their own"
         yield Problem("history.namespace", args.namespace, message)
+
+
+def _log_problems(environment: Environment) -> Iterator[Problem]:
+    """What jobs wrote is kept for as long as they are shown, on ACK, where both are said here."""
+    logs, history = environment.logs, environment.history
+    if environment.flavor == "upstream" or not logs.enabled or not logs.business.enabled:
+        return
+    for writer in history_writers(environment):
+        engines = (("spark", history.spark, writer.spark), ("ray", history.ray, writer.ray))
+        days = {engine: entry.retention_days for engine, entry, spaces in engines if entry is not None and spaces}
+        kept, path = logs.business.retention_days, "logs.business.retentionDays"
+        if writer.name:
+            kept, path = (
+                environment.tenants[writer.name].logs.retention_days,
+                f"tenants.{writer.name}.logs.retentionDays",
+            )
+        for engine, needed in days.items():
+            if kept < needed:
+                message = (
+                    f"shorter than history.{engine} shows finished jobs (retentionDays = {needed}), whose logs would be "
+                    "gone; raise this or lower that"
+                )
+                yield Problem(path, kept, message)
 
 
 def _link_problems(environment: Environment) -> Iterator[Problem]:

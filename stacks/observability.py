@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 
 from components.alarms import NotificationArgs
 from components.capacity import Range
-from components.inputs import Problem
+from components.inputs import Problem, one_of
+from components.logs.loki import log_values
 from components.node_pools import NodePoolPlan
 from components.observability import (
     PLATFORM,
@@ -17,12 +18,15 @@ from components.observability import (
     prometheus_values,
     told,
 )
+from components.observability.report import CLAIM, TIME
 from components.platform import SystemPlan
 from components.platform.planning import SHARED_NAMESPACE, closure, form_of
+from components.platform.values import merged
 from components.tenancy.planning import PodPrices
 
-from .environment import Environment, pool_plans
-from .systems import systems_of
+from .environment import Environment, bucket_owners, pool_plans
+from .logs import log_plan
+from .systems import ARTIFACTS, systems_of
 from .tenancy import surroundings
 
 PROMETHEUS = "prometheus"
@@ -71,8 +75,6 @@ def watched_of(environment: Environment, stack: str, pools: Mapping[str, NodePoo
             timezone=environment.cluster.timezone,
             ids={name: args.id_of(name) for name, args in environment.tenants.items()},
         ),
-        # On ACK each tenant has alarms of its own at parts of its budget.
-        budgets={} if environment.flavor == "ack" else _budgets(environment),
         prices=_prices(surroundings(environment, stack).prices),
     )
 
@@ -121,10 +123,6 @@ def _bounds(environment: Environment, pool: str) -> tuple[int, int]:
     return args.size or 0, args.size or 0
 
 
-def _budgets(environment: Environment) -> Mapping[str, Mapping[str, float]]:
-    return {name: {**args.budget} for name, args in environment.tenants.items() if args.budget}
-
-
 def _prices(prices: Mapping[str, PodPrices]) -> Mapping[str, Mapping[str, float]]:
     """Prices of what pods ask for, by the names that kube-state-metrics gives it. A GPU costs as the dearest does."""
     found: dict[str, Mapping[str, float]] = {}
@@ -150,19 +148,41 @@ def observability_problems(
         if said.enabled and said.model_fields_set:
             yield Problem("observability", None, f"has no effect, since systems.{PROMETHEUS} does not run")
         return
-    problems = monitoring_problems(said, watched_of(environment, stack, pools))
+    watched = watched_of(environment, stack, pools)
+    problems = [*monitoring_problems(said, watched), *_report_problems(environment)]
     yield from (problem.under("observability") for problem in problems)
+
+
+def _report_problems(environment: Environment) -> Iterator[Problem]:
+    """What is wrong with where reports of costs are kept."""
+    report, owners = environment.observability.report, bucket_owners(environment)
+    if environment.flavor == "upstream" or not report.enabled or not environment.in_cluster:
+        return
+    if report.bucket is not None and report.bucket not in environment.buckets:
+        yield Problem("report.bucket", report.bucket, one_of(report.bucket, environment.buckets, "a bucket's role"))
+    elif report.bucket is not None and report.bucket in owners:
+        message = f"belongs to the tenant {owners[report.bucket]}, and the report is about all"
+        yield Problem("report.bucket", report.bucket, message)
+    if CLAIM in environment.volumes:
+        message = f"makes the volume and the role {CLAIM}, which stand under volumes; rename that volume"
+        yield Problem("report", None, message)
 
 
 def monitoring_notes(plan: MonitoringPlan) -> list[str]:
     """What a platform engineer must know of what is not watched, and of whom nobody tells."""
     notes: list[str] = []
     for alarm, metrics in plan.rules.missing.items():
-        if alarm == "BudgetBurn":
-            continue  # Tenants with a budget have alarms of their own at parts of it, on ACK; upstream has no budgets.
         notes.append(f"No alarm {alarm}: nothing brings {', '.join(metrics)}.")
     for name in plan.unwatched:
         notes.append(f"No objective {name}: nothing brings its metrics.")
+    if plan.args.report.enabled and not plan.reports:
+        notes.append("No report of costs: nothing brings the labels of pods and namespaces, or what pods cost.")
+    # A month has 31 days at most.
+    needed = 31 + plan.args.report.day_of_month
+    if plan.reports and plan.retention_days < needed:
+        notes.append(
+            f"The report of costs lacks days of its month: samples are kept {plan.retention_days} of {needed}."
+        )
     reached = told(plan.rules.alarms, plan.routes)
     silent = [alarm.name for alarm in plan.rules.alarms if not reached[alarm.name] and alarm.severity != "info"]
     if silent:
@@ -173,7 +193,31 @@ def monitoring_notes(plan: MonitoringPlan) -> list[str]:
     return notes
 
 
+def report_bucket(environment: Environment) -> str | None:
+    """Role of the bucket that keeps reports of costs on ACK, None where there is none."""
+    bucket = environment.observability.report.bucket or ARTIFACTS
+    return bucket if bucket in environment.buckets else None
+
+
+def report_line(environment: Environment, plan: MonitoringPlan) -> str:
+    """When the report of costs is made, where it lies and for how long; "" for none."""
+    report = plan.args.report
+    cloud = environment.flavor == "ack"
+    if not plan.reports or (cloud and not environment.in_cluster):
+        return ""
+    bucket = report_bucket(environment)
+    if cloud and bucket is None:
+        return "No report of costs: no bucket keeps it; name one under observability.report.bucket."
+    where = f"in the bucket {bucket}, {CLAIM}/" if cloud else f"in the claim {CLAIM}"
+    return (
+        f"Report of costs: of the month before, on day {report.day_of_month} at {TIME} "
+        f"({plan.watched.audience.timezone}), {where}, kept {report.keep_months} months."
+    )
+
+
 def watched_systems(environment: Environment, stack: str) -> list[SystemPlan]:
-    """The systems of a valid environment, with the values that follow from what is watched."""
+    """The systems of a valid environment, with the values that follow from what is watched and logged."""
     plan = monitoring_plan(environment, stack)
-    return systems_of(environment, stack, prometheus_values(plan) if plan else {})
+    logs = log_plan(environment, stack)
+    wiring = merged(prometheus_values(plan) if plan else {}, log_values(logs) if logs else {})
+    return systems_of(environment, stack, wiring)

@@ -8,6 +8,7 @@ from pulumi_policy import EnforcementLevel
 from policies.rules import RULES
 
 from .environment import Environment
+from .logs import log_plan, store_volumes
 from .observability import monitoring_plan
 
 
@@ -45,6 +46,14 @@ def usage_by_resource(environment: Environment, stack: str) -> dict[str, Any]:
     held = {f"{environment.name(stack)}-{role}": gb for role, gb in buckets.items()}
     copied = [role for role in buckets if role in environment.buckets and environment.buckets[role].replication]
     held |= {f"{environment.name(stack)}-{role}-copy": buckets[role] for role in copied}
+    usage.pop("log_gb_per_day_by_kind", None)
+    logs = log_plan(environment, stack) if environment.flavor == "ack" else None
+    volumes = {**store_volumes(environment, logs)} if logs else {}
     monitoring = monitoring_plan(environment, stack) if environment.flavor == "ack" else None
     written = monitoring and [round(monitoring.gigabytes.minimum, 2), round(monitoring.gigabytes.maximum, 2)]
-    return {**usage, "bucket_gb": held, **({"metrics_gb": written} if written else {})}
+    return {
+        **usage,
+        "bucket_gb": held,
+        **({"metrics_gb": written} if written else {}),
+        **({"log_gb_per_day_by_store": volumes} if volumes else {}),
+    }

@@ -15,9 +15,12 @@ from components.encryption import EncryptionKey, EncryptionKeyArgs
 from components.file_systems import FileSystem
 from components.history import History, HistoryPlan
 from components.job_classes import JobClasses
+from components.logs import LogCollection, StorePlan
+from components.logs.planning import COLLECTORS
 from components.network import Network
 from components.node_pools import Autoscaler, NodePool, NodePoolArgs
-from components.observability import Monitoring
+from components.observability import CostReport, Monitoring, report_volume
+from components.observability.report import CLAIM
 from components.platform import Platform
 from components.queues import Queues
 from components.registry import Registry
@@ -32,9 +35,10 @@ from components.volumes import VolumeArgs, Volumes
 from .datasets import FLUID, dataset_surroundings
 from .environment import ACCESS_LOGS, Environment, bucket_owners, compute
 from .history import history_plan
-from .observability import PROMETHEUS, monitoring_plan, watched_systems
+from .logs import log_plan, log_stores
+from .observability import PROMETHEUS, monitoring_plan, report_bucket, watched_systems
 from .queues import SYSTEMS, gpu_flavors, queue_plan
-from .systems import systems_of
+from .systems import placement_of, systems_of
 from .tenancy import surroundings
 
 
@@ -223,6 +227,9 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
         in_cluster=inside is not None,
         cluster=cluster,
     )
+    _logs(environment, stack, cluster, platform, tenants, inside, opts)
+    if inside:
+        _cost_report(environment, stack, inside, cluster, buckets, key, watching)
     limits = _throttling(environment, stack, buckets, volumes, datasets, history, tenants)
     if not environment.notifications.silent:
         StorageAlarms(
@@ -417,6 +424,72 @@ def _monitoring(
     )
 
 
+def _logs(
+    environment: Environment,
+    stack: str,
+    cluster: Cluster,
+    platform: Platform,
+    tenants: Mapping[str, Tenant],
+    inside: Callable[..., pulumi.ResourceOptions] | None,
+    outside: pulumi.ResourceOptions,
+) -> None:
+    """Register what collects logs on ACK, behind the system that does. inside, outside: as of the tenants."""
+    plan = log_plan(environment, stack)
+    if plan is None:
+        return
+    LogCollection(
+        "logs",
+        plan,
+        project=cluster.log_project,
+        tenants=tenants,
+        cluster_id=cluster.cluster_id,
+        in_cluster=inside is not None,
+        deleted_with=cluster.resource,
+        opts=inside(*(platform.systems.get(name) for name in COLLECTORS["ack"])) if inside else outside,
+    )
+
+
+def _cost_report(
+    environment: Environment,
+    stack: str,
+    opts: Callable[..., pulumi.ResourceOptions],
+    cluster: Cluster | None = None,
+    buckets: Mapping[str, Bucket] | None = None,
+    key: EncryptionKey | None = None,
+    watching: pulumi.Resource | None = None,
+) -> None:
+    """Register the monthly report of costs. watching: the system that it asks."""
+    plan = monitoring_plan(environment, stack)
+    bucket = report_bucket(environment)
+    if plan is None or not plan.reports or (cluster and bucket is None):
+        return
+    namespace = plan.watched.systems[PROMETHEUS]
+    volume = cluster and Volumes(
+        "cost-report-volume",
+        {CLAIM: report_volume(bucket or "", namespace)},
+        name=environment.name(stack),
+        region=environment.region,
+        buckets={role: bucket.name for role, bucket in (buckets or {}).items()},
+        rrsa_provider_arn=cluster.rrsa_provider_arn,
+        rrsa_issuer_url=cluster.rrsa_issuer_url,
+        kms_key_id=key.key_id if key else None,
+        tags=environment.all_tags(stack),
+        deleted_with=cluster.resource,
+        opts=opts(watching),
+    )
+    CostReport(
+        "cost-report",
+        plan,
+        namespace=namespace,
+        cluster_id=cluster.cluster_id if cluster else None,
+        watching=watching,
+        placement=placement_of(environment),
+        volume=volume,
+        deleted_with=cluster.resource if cluster else None,
+        opts=opts(watching),
+    )
+
+
 def _tenants(
     environment: Environment,
     stack: str,
@@ -430,11 +503,12 @@ def _tenants(
     """Register the tenants on ACK. inside, outside: options of what lies in the cluster, and of the rest."""
     if not environment.tenants:
         return {}
-    identities, logs = (platform.systems.get(system) for system in ("pod-identity", "logs"))
+    identities = platform.systems.get("pod-identity")
     roles = inside and TenantRoles("tenant-roles", deleted_with=cluster.resource, opts=inside())
     tenants = _each_tenant(
         environment,
         surroundings(environment, stack),
+        log_stores(log_plan(environment, stack)),
         cloud=CloudResources(
             cluster_id=cluster.cluster_id,
             rrsa_provider_arn=cluster.rrsa_provider_arn,
@@ -446,7 +520,7 @@ def _tenants(
         in_cluster=inside is not None,
         tags=environment.all_tags(stack),
         deleted_with=cluster.resource,
-        opts=inside(roles, identities, logs) if inside else outside,
+        opts=inside(roles, identities) if inside else outside,
     )
     if inside:
         TenantMembers(
@@ -458,7 +532,9 @@ def _tenants(
     return tenants
 
 
-def _each_tenant(environment: Environment, around: Surroundings, **shared: Any) -> dict[str, Tenant]:
+def _each_tenant(
+    environment: Environment, around: Surroundings, stores: Mapping[str, StorePlan], **shared: Any
+) -> dict[str, Tenant]:
     made_before = {space for args in environment.job_classes.values() for space in args.namespaces}
     parent = "ack-ai-blueprint:job_classes:JobClasses::job-classes"
     urn = f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{parent}"
@@ -468,6 +544,7 @@ def _each_tenant(environment: Environment, around: Surroundings, **shared: Any) 
             name,
             args,
             around=around,
+            log_store=stores.get(name),
             # Before a tenant owned it, a namespace of a job class was made with the class.
             namespace_aliases={
                 space: [pulumi.Alias(name=f"job-classes-{space}", parent=urn)]
@@ -585,14 +662,16 @@ def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
     if environment.tenants:
         first = [platform, TenantRoles("tenant-roles", opts=pulumi.ResourceOptions(providers=[provider]))]
         options = pulumi.ResourceOptions(providers=[provider], depends_on=first)
-        tenants = _each_tenant(environment, surroundings(environment, stack), opts=options)
+        tenants = _each_tenant(environment, surroundings(environment, stack), {}, opts=options)
 
     def opts(*needed: pulumi.Resource | None) -> pulumi.ResourceOptions:
         first = [resource for resource in needed if resource is not None]
         return pulumi.ResourceOptions(providers=[provider], depends_on=first)
 
     _queues(environment, stack, platform, tenants, opts)
-    _monitoring(environment, stack, opts(platform.systems.get(PROMETHEUS)))
+    watching = platform.systems.get(PROMETHEUS)
+    _monitoring(environment, stack, opts(watching))
+    _cost_report(environment, stack, opts, watching=watching)
     if environment.datasets:
         Datasets(
             "datasets",

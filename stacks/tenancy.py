@@ -11,6 +11,7 @@ from components.job_classes.planning import PRIORITIES
 from components.network import NetworkPlan, plan_network
 from components.node_pools import NodePoolPlan
 from components.platform.planning import closure, form_of
+from components.queues.planning import queue_names
 from components.tenancy import (
     Available,
     PodPrices,
@@ -95,6 +96,7 @@ def surroundings(environment: Environment, stack: str) -> Surroundings:
         },
         systems=set(systems),
         prices=_prices(environment) if cloud else {},
+        queues=queue_names(environment.queues, environment.tenants),
     )
 
 

@@ -20,6 +20,7 @@ from . import loading
 from .environment import Environment, bucket_owners
 from .layers import parse_value
 from .loading import PROJECT, InvalidEnvironment, StackConfig, load_environment, read_stack_config
+from .logs import logged_of
 from .preview.describe import counted, short_type
 from .preview.diff import Change, compare, summary
 from .preview.document import Document, DocumentRange, build
@@ -31,6 +32,7 @@ from .tenant_page import tenant_page
 KEY = f"{PROJECT}:tenants"
 TENANT = "ack-ai-blueprint:tenancy:Tenant"
 BUCKET = "ack-ai-blueprint:storage:Bucket"
+LOGS = "ack-ai-blueprint:logs:LogCollection$"
 
 
 class Refused(Exception):
@@ -219,6 +221,7 @@ def _owners(document: Document, environment: Environment, stack: str) -> dict[st
     for name, plan in tenant_plans(environment, surroundings(environment, stack)).items():
         for person in (person for members in plan.people.values() for person in members):
             people.setdefault(f"tenant-members-{person.replace('/', '-')}", set()).add(name)
+    stores = {f"logs-{tenant.store}-": name for name, tenant in logged_of(environment, stack).tenants.items() if name}
     owners: dict[str, set[str]] = {}
     for resource in document.resources:
         if resource.type == TENANT:
@@ -227,6 +230,9 @@ def _owners(document: Document, environment: Environment, stack: str) -> dict[st
             owners[resource.urn] = {buckets[resource.name]}
         elif resource.type == rbac.PERMISSION:
             owners[resource.urn] = people.get(resource.name, set())
+        elif LOGS in resource.urn:
+            near = [start for start in stores if f"{resource.name}-".startswith(start)]
+            owners[resource.urn] = {stores[max(near, key=len)]} if near else set()
         elif resource.parent in owners:
             owners[resource.urn] = owners[resource.parent]
     return owners

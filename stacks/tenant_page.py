@@ -262,6 +262,10 @@ def _logs(plan: TenantPlan, around: Surroundings) -> Iterator[str]:
             f"What pods write to standard output is also kept in the log store `{plan.log_store}` of the project "
             f"`{around.log_project}`, for {plan.args.logs.retention_days} days."
         )
+        engines = {kind for namespace in plan.namespaces for kind in namespace.args.jobs} & {"ray", "spark"}
+        if engines:
+            names = " and ".join(sorted(engine.capitalize() for engine in engines))
+            yield f"What {names} themselves write is beside it, in `{plan.log_store}-engine`."
 
 
 def _history(environment: Environment, stack: str, plan: TenantPlan) -> Iterator[str]:

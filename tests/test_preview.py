@@ -303,9 +303,16 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     in_cluster = {
         line.rpartition("::")[2]
         for line in graph
-        if re.search(r"Platform\$(alicloud|kubernetes):|TrainingRuntimes\$|Monitoring\$|History\$.*kubernetes:", line)
+        if re.search(
+            r"(Platform|LogCollection)\$(alicloud:cs/|kubernetes:)|TrainingRuntimes\$|Monitoring\$|History\$.*kubernetes:",
+            line,
+        )
     }
+    # They go with the bucket that they were in.
+    reports = {name for name in (line.rpartition("::")[2] for line in graph) if name.startswith("cost-report")}
+    assert reports
     assert actions == {
+        **dict.fromkeys(reports, "removed"),
         "extra": "added",
         "extra-bucket": "added",
         "extra-https": "added",
@@ -319,6 +326,9 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
         "autoscaler-config": "replaced",
         **dict.fromkeys(in_cluster, "replaced"),
         "kubernetes": "replaced",
+        # Their saved queries name stores by the cluster's id.
+        "logs-jobs": "changed",
+        "logs-platform": "changed",
         "volumes-curated-role": "changed",
         "history-volumes-spark-history-role": "changed",
         "history-volumes-spark-events-role": "changed",
@@ -346,7 +356,9 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     assert 'serviceCidr: "172.20.0.0/16" -> "172.30.0.0/16" (forces replacement)' in text
     # What has no resource of its own, as a directory of manifests, is not counted.
     count = sum(change["action"] == "replaced" and change["custom"] for change in changes)
-    assert f"4 to add, 4 to change, {count} to replace, 4 to remove" in text
+    gone = sum(change["action"] == "removed" and change["custom"] for change in changes)
+    assert gone > 4
+    assert f"4 to add, 4 to change, {count} to replace, {gone} to remove" in text
 
 
 def test_only_environments_that_change_are_shown(checkout: Path) -> None:

@@ -9,12 +9,14 @@ from .args import (
     ObjectiveArgs,
     ObservabilityArgs,
     OwnAlarmArgs,
+    ReportArgs,
     RouteArgs,
     SmtpArgs,
 )
 from .component import Monitoring
 from .monitors import Load, Monitor
 from .planning import MonitoringPlan, Watched, monitoring_problems, plan_monitoring
+from .report import CostReport, report_volume
 from .routing import PLATFORM, Audience, told
 from .values import prometheus_values
 
@@ -24,6 +26,7 @@ __all__ = [
     "AlarmArgs",
     "AlarmTargetArgs",
     "Audience",
+    "CostReport",
     "Load",
     "MaintenanceArgs",
     "MetricsArgs",
@@ -33,11 +36,13 @@ __all__ = [
     "ObjectiveArgs",
     "ObservabilityArgs",
     "OwnAlarmArgs",
+    "ReportArgs",
     "RouteArgs",
     "SmtpArgs",
     "Watched",
     "monitoring_problems",
     "plan_monitoring",
     "prometheus_values",
+    "report_volume",
     "told",
 ]

@@ -262,7 +262,7 @@ def query_problems(
     """What is wrong with a query: it cannot be parsed, or reads what nothing brings."""
     fault = promql.fault(query)
     if fault is not None:
-        yield Problem(path, query, f"not PromQL: {fault}")
+        yield Problem(path, query, fault)
         return
     labels = labels_of(monitors)
     there = provided(monitors) | {recording.name for recording in recordings}

@@ -29,7 +29,7 @@ class MetricsArgs(Args):
     interval_seconds: Annotated[int, Field(ge=10, le=300)] = 30
     """Seconds between two readings of a target. Half the interval is twice the samples, and twice their cost."""
 
-    retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = 35
     """Days for which samples are kept in the cluster's own Prometheus. Managed Prometheus keeps them 90 days."""
 
     storage_gib: Annotated[int, Field(ge=1, le=65_536)] = 50
@@ -43,14 +43,16 @@ class MetricsArgs(Args):
     monitors out."""
 
     samples_per_target: Annotated[int, Field(ge=1)] = 50_000
-    """Samples of one reading of one target above which it is thrown away, so that no job's labels flood all."""
+    """Samples of one reading of one target above which it is thrown away, so that no job's labels flood all. Monitors
+    that charts bring have no such limit: one target of theirs tells of all pods."""
 
     whole: Sequence[str] = ()
     """Monitors of which all metrics are kept, by name. Of the others only those of the catalog are, which is what the
-    estimate counts."""
+    estimate counts. Not those that managed Prometheus reads by itself, or that are kept whole anyway."""
 
     excluded: Sequence[str] = ()
-    """Monitors that are left out, by name. Their alarms and panels go with them."""
+    """Monitors that are left out, by name. Their alarms and panels go with them. Not those that managed Prometheus
+    reads by itself, or whose system needs them."""
 
 
 class AlarmArgs(Args):
@@ -173,6 +175,28 @@ class SmtpArgs(Args):
     """Secret in the namespace of Prometheus whose key `password` is the password. Required with `user`."""
 
 
+class ReportArgs(Args):
+    """The monthly report of costs, by tenant, queue and kind of job."""
+
+    enabled: bool = True
+    """Whether there is one. It needs the system `job-metrics`, and upstream `cost-exporter`."""
+
+    day_of_month: Annotated[int, Field(ge=1, le=28)] = 2
+    """Day on which the report of the month before is made, at 06:15 in the platform's time zone."""
+
+    keep_months: Annotated[int, Field(ge=1, le=120)] = 24
+    """Months of which reports are kept. At least 2 where a report is to name the change against the month before."""
+
+    bucket: str | None = None
+    """Role of the bucket that keeps them, below `cost-reports/`. None: `artifacts`; without that bucket there is no
+    report. On ACK alone; elsewhere a claim in the namespace of Prometheus keeps them."""
+
+    image: Annotated[str, Field(pattern=r"^[^\s@]+(:[A-Za-z0-9_.-]+|@sha256:[0-9a-f]{64})$")] = (
+        "docker.io/library/python:3.13-slim"
+    )
+    """An image with Python 3.11 or later and the names of time zones, for what makes them."""
+
+
 class ObservabilityArgs(Args):
     """Metrics, alarms and dashboards of the platform and of all jobs. They need the system `prometheus`."""
 
@@ -203,6 +227,9 @@ class ObservabilityArgs(Args):
 
     smtp: SmtpArgs | None = None
     """The mail server. Upstream alone; required there for mail."""
+
+    report: ReportArgs = ReportArgs()
+    """The monthly report of costs."""
 
     runbooks: Annotated[str, Field(min_length=1)] = "docs/runbooks.md"
     """Address of the page of runbooks, of which each alarm names its part: where you serve this repository's."""

@@ -191,16 +191,15 @@ class Monitoring(pulumi.ComponentResource):
 def monitor_spec(monitor: Monitor, plan: MonitoringPlan) -> dict[str, Any]:
     """What a PodMonitor or ServiceMonitor says: only metrics of the catalog are kept, unless all are wanted."""
     args = plan.args.metrics
-    kept = "|".join(sorted(monitor.metrics))
+    pods = monitor.metrics.get("kube_pod_labels")
+    # Every pod has that metric, with no label at all where it has none of those that are allowed.
+    labels = sorted(label for label in pods.labels if label.startswith("label_")) if pods else ()
+    without = {"sourceLabels": ["__name__", *labels], "regex": "kube_pod_labels;*", "action": "drop"}
     endpoint: dict[str, Any] = {
         "port": monitor.port,
         "path": monitor.path,
         "interval": f"{args.interval_seconds}s",
-        **(
-            {}
-            if monitor.name in args.whole
-            else {"metricRelabelings": [{"sourceLabels": ["__name__"], "regex": kept, "action": "keep"}]}
-        ),
+        **({} if monitor.name in args.whole else {"metricRelabelings": [monitor.kept, *([without] if pods else ())]}),
     }
     endpoints = "podMetricsEndpoints" if monitor.kind == "PodMonitor" else "endpoints"
     labels = "podTargetLabels" if monitor.kind == "PodMonitor" else "targetLabels"
@@ -214,7 +213,8 @@ def monitor_spec(monitor: Monitor, plan: MonitoringPlan) -> dict[str, Any]:
         "selector": selector,
         **({labels: list(monitor.target_labels)} if monitor.target_labels else {}),
         "namespaceSelector": {"matchNames": list(monitor.namespaces)} if monitor.namespaces else {"any": True},
-        "sampleLimit": args.samples_per_target,
+        # One target tells of all pods, and not by labels that jobs choose.
+        "sampleLimit": args.samples_per_target * (10 if monitor.pod_series else 1),
         endpoints: [endpoint],
     }
 

@@ -32,9 +32,13 @@ class Monitor:
     """What reads the metrics of one part of the platform.
 
     systems: any of them brings it; scale: what there is one target for; series: of one target, by estimate;
-    selector, expressions: labels of the targets; namespaces: of the targets, empty for all; honor_labels: whether
-    labels of the metrics win over those of the target; target_labels: labels of the target that metrics get;
-    unconfirmed: what no source says of it, "" for nothing.
+    pod_series: of each pod of the cluster, beside; selector, expressions: labels of the targets; namespaces: of the
+    targets, empty for all; honor_labels: whether labels of the metrics win over those of the target; target_labels:
+    labels of the target that metrics get; unconfirmed: what no source says of it, "" for nothing.
+
+    Of those that a chart brings: switch, relabelings, interval: paths of its values that switch it on, say what is
+    kept and how often it is read, "" where there is none; dropped: relabelings before that; whole: why all of its
+    metrics are kept, "" where only those named here are.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Monitor:
     series: int
     basis: str
     source: str
+    pod_series: int = 0
     selector: Mapping[str, str] = field(default_factory=dict[str, str])
     expressions: Sequence[Mapping[str, Any]] = ()
     namespaces: Sequence[str] = ()
@@ -54,6 +59,16 @@ class Monitor:
     port: str = ""
     path: str = "/metrics"
     unconfirmed: str = ""
+    switch: str = ""
+    relabelings: str = ""
+    interval: str = ""
+    dropped: Sequence[Mapping[str, Any]] = ()
+    whole: str = ""
+
+    @property
+    def kept(self) -> Mapping[str, Any]:
+        """The relabeling that keeps its metrics alone."""
+        return {"sourceLabels": ["__name__"], "regex": "|".join(sorted(self.metrics)), "action": "keep"}
 
 
 @functools.cache
@@ -78,6 +93,7 @@ def _monitor(name: str, entry: Mapping[str, Any], flavor: Flavor) -> Monitor:
         },
         scale=entry["scale"],
         series=entry["series"],
+        pod_series=entry.get("podSeries", 0),
         basis=entry["basis"],
         source=entry["source"],
         selector=form.get("selector", {}),
@@ -88,6 +104,11 @@ def _monitor(name: str, entry: Mapping[str, Any], flavor: Flavor) -> Monitor:
         port=form.get("port", ""),
         path=form.get("path", "/metrics"),
         unconfirmed=form.get("unconfirmed", ""),
+        switch=form.get("switch", ""),
+        relabelings=form.get("relabelings", ""),
+        interval=form.get("interval", ""),
+        dropped=form.get("dropped", ()),
+        whole=form.get("whole", ""),
     )
 
 
@@ -109,7 +130,10 @@ class Load:
     samples_per_second: Range
 
 
-def load_of(monitor: Monitor, targets: Range, interval_seconds: int) -> Load:
-    """The load of a monitor by the number of its targets."""
-    series = Range(targets.minimum * monitor.series, targets.maximum * monitor.series)
+def load_of(monitor: Monitor, targets: Range, pods: Range, interval_seconds: int) -> Load:
+    """The load of a monitor by the number of its targets, and of all pods."""
+    series = Range(
+        targets.minimum * monitor.series + pods.minimum * monitor.pod_series,
+        targets.maximum * monitor.series + pods.maximum * monitor.pod_series,
+    )
     return Load(targets, series, Range(series.minimum / interval_seconds, series.maximum / interval_seconds))

@@ -1,6 +1,6 @@
 """Decides what is watched: monitors with their load, rules, routes and dashboards."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..capacity import Range
@@ -18,6 +18,7 @@ from .alarms import (
     rule_problems,
 )
 from .args import ObjectiveArgs, ObjectiveName, ObservabilityArgs
+from .costs import BY_KIND, OWNERS, cost_queries, cost_rules
 from .dashboards import Dashboard, plan_dashboards
 from .monitors import Load, Monitor, enabled_monitors, load_of, monitors_of
 from .objectives import OBJECTIVES, Objective, objective_problems, objective_rules
@@ -35,15 +36,14 @@ class Watched:
     """What there is to watch.
 
     systems: those that run, with their namespaces; targets: how many targets there are by scale, such as `nodes`;
-    audience: whom alarms can reach; budgets: of tenants in 30 days, by name and currency; prices: of an hour of what
-    pods ask for, by currency and resource as kube-state-metrics names it.
+    audience: whom alarms can reach; prices: of an hour of what pods ask for, by currency and resource as
+    kube-state-metrics names it.
     """
 
     flavor: Flavor
     systems: Mapping[str, str]
     targets: Mapping[str, Range] = field(default_factory=dict[str, Range])
     audience: Audience = field(default_factory=Audience)
-    budgets: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
     prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
 
 
@@ -70,6 +70,12 @@ class MonitoringPlan:
             for args in (said.get(name, objective.default),)
             if args.enabled and name not in self.unwatched
         }
+
+    @property
+    def reports(self) -> bool:
+        """Whether there is a monthly report: it is wanted, and what it reads is brought."""
+        recorded = {recording.name for recording in self.rules.recordings}
+        return self.args.report.enabled and {BY_KIND, OWNERS} <= recorded
 
     @property
     def retention_days(self) -> int:
@@ -122,14 +128,35 @@ def _problems(plan: MonitoringPlan) -> list[Problem]:
         for index, name in enumerate(names)
         if name not in known
     ]
+    problems += _fixed(args, known)
     if watched.flavor == "ack":
         problems += _idle(args)
+    elif "bucket" in args.report.model_fields_set:
+        message = "is for ACK; elsewhere reports lie in a claim of their own"
+        problems.append(Problem("report.bucket", args.report.bucket, message))
     others = {name: monitor for name, monitor in known.items() if name not in plan.monitors}
     problems += rule_problems(args, plan.monitors, others, plan.rules, plan.unrecorded)
     problems += objective_problems(args.objectives, plan.unwatched)
     problems += route_problems(args, watched.audience, upstream=watched.flavor == "upstream")
     problems += _load_problems(plan)
     return problems
+
+
+def _fixed(args: ObservabilityArgs, known: Mapping[str, Monitor]) -> Iterator[Problem]:
+    """What cannot be said of a monitor, since somebody else decides it."""
+    for index, name in enumerate(args.metrics.excluded):
+        monitor = known.get(name)
+        if monitor is not None and monitor.kind == "managed":
+            message = "managed Prometheus reads it whatever is said here; switch its alarms off (alarms.<name>.enabled)"
+            yield Problem(f"metrics.excluded[{index}]", name, message)
+        elif monitor is not None and monitor.kind == "chart" and not monitor.switch:
+            message = f"{monitor.whole}, so that it must be read; leave out the system {monitor.systems[0]}"
+            yield Problem(f"metrics.excluded[{index}]", name, message)
+    for index, name in enumerate(args.metrics.whole):
+        monitor = known.get(name)
+        if monitor is not None and (monitor.kind == "managed" or monitor.whole):
+            why = monitor.whole or "managed Prometheus decides what is kept"
+            yield Problem(f"metrics.whole[{index}]", name, f"has no effect: {why}; remove it")
 
 
 def _idle(args: ObservabilityArgs) -> list[Problem]:
@@ -143,17 +170,17 @@ def _idle(args: ObservabilityArgs) -> list[Problem]:
 
 def _plan(args: ObservabilityArgs, watched: Watched) -> MonitoringPlan:
     monitors = enabled_monitors(watched.flavor, watched.systems.keys(), args.metrics.excluded)
-    groups = {"tenants": _tenant_rules(watched), **rule_groups()}
+    groups = {"tenants": _tenant_rules(watched), "costs": cost_rules(watched.prices), **rule_groups()}
     recorded = {recording.name for recording in plan_recordings(groups, monitors)}
     objectives, unwatched = objective_rules(args.objectives, provided(monitors) | recorded)
     rules = plan_rules(args, monitors, {**groups, "objectives": objectives}, {*watched.systems.values()})
-    interval = args.metrics.interval_seconds
+    interval, pods = args.metrics.interval_seconds, watched.targets.get("pods", Range())
     return MonitoringPlan(
         args=args,
         watched=watched,
         monitors=monitors,
         loads={
-            name: load_of(monitor, watched.targets.get(monitor.scale, Range(1, 1)), interval)
+            name: load_of(monitor, watched.targets.get(monitor.scale, Range(1, 1)), pods, interval)
             for name, monitor in monitors.items()
         },
         rules=rules,
@@ -164,19 +191,12 @@ def _plan(args: ObservabilityArgs, watched: Watched) -> MonitoringPlan:
 
 
 def _tenant_rules(watched: Watched) -> RuleGroup:
-    """Which tenant a namespace belongs to, and what its tenant may spend, as series that others are joined with."""
-    rules: list[RecordingRule] = []
-    rules.append(RecordingRule(record="namespace:tenant:info", queries=[TENANTS]))
-    budgets = [
-        _labelled(amount, tenant=name, currency=currency)
-        for name, amounts in watched.budgets.items()
-        for currency, amount in amounts.items()
+    """Which tenant a namespace belongs to, and what it costs, as series that others are joined with."""
+    rules = [
+        RecordingRule(record="namespace:tenant:info", queries=[TENANTS]),
+        RecordingRule(record="namespace:cost:hour", queries=cost_queries(watched.prices, "namespace")),
     ]
-    if budgets:
-        rules.append(RecordingRule(record="tenant:budget:month", queries=[" or ".join(budgets)]))
-    costs = [_cost(currency, prices) for currency, prices in watched.prices.items()] or [OPENCOST]
-    rules.append(RecordingRule(record="namespace:cost:hour", queries=costs))
-    return RuleGroup(title="Tenants: their namespaces, budgets and costs", recordings=rules)
+    return RuleGroup(title="Tenants: their namespaces and costs", recordings=rules)
 
 
 TENANTS = """
@@ -184,34 +204,6 @@ max by (namespace, tenant) (
   label_replace(kube_namespace_labels{label_tenant!=""}, "tenant", "$1", "label_tenant", "(.+)"))
 """
 """Which tenant a namespace belongs to, by the label that tenants' namespaces have."""
-
-OPENCOST = """
-label_replace(
-  sum by (namespace) (container_cpu_allocation * on (node) group_left () max by (node) (node_cpu_hourly_cost))
-  + sum by (namespace) (
-    container_memory_allocation_bytes / 2^30 * on (node) group_left () max by (node) (node_ram_hourly_cost))
-  + (
-    sum by (namespace) (container_gpu_allocation * on (node) group_left () max by (node) (node_gpu_hourly_cost))
-    or sum by (namespace) (container_cpu_allocation) * 0
-  ), "currency", "USD", "", "")
-"""
-"""What pods take of nodes by OpenCost, an hour. It reckons in US dollars unless told otherwise (opencost 1.120.1)."""
-
-
-def _cost(currency: str, prices: Mapping[str, float]) -> str:
-    parts = [
-        f'(kube_pod_container_resource_requests{{resource="{resource}"}} * {price:g})'
-        for resource, price in prices.items()
-    ]
-    running = 'on (namespace, pod) group_left () (kube_pod_status_phase{phase="Running"} == 1)'
-    return f'label_replace(sum by (namespace) (({" or ".join(parts)}) * {running}), "currency", "{currency}", "", "")'
-
-
-def _labelled(value: float, **labels: str) -> str:
-    query = f"vector({value:g})"
-    for label, text in labels.items():
-        query = f'label_replace({query}, "{label}", "{text}", "", "")'
-    return query
 
 
 def _load_problems(plan: MonitoringPlan) -> list[Problem]:

@@ -115,6 +115,12 @@ def plan_queues(
     return QueuePlan(engine, args.fair_sharing, nodes, capacity)
 
 
+def queue_names(args: QueuesArgs, tenants: Mapping[str, TenantArgs]) -> Mapping[str, str]:
+    """The queue of each tenant, as far as it has one."""
+    tree = (args.tree or _default(tenants, {})) if args.enabled else {}
+    return {tenant: name for name, queue in tree.items() for tenant in queue.tenants}
+
+
 def _default(tenants: Mapping[str, TenantArgs], capacity: Mapping[str, Available]) -> dict[str, QueueArgs]:
     """A queue for each tenant, with the name that it keeps in the cluster; one that has parts gets a queue for itself
     beside them."""

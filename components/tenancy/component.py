@@ -12,6 +12,8 @@ from .. import identity
 from ..arms import contacts, dispatch_rule
 from ..inputs import Problem, require_valid
 from ..kubectl import kubectl_job
+from ..logs.planning import StorePlan
+from ..logs.sls import index_inputs, store_inputs
 from .args import Role, TenantArgs
 from .planning import (
     BUDGET_PERCENT,
@@ -184,6 +186,7 @@ class Tenant(pulumi.ComponentResource):
         *,
         around: Surroundings,
         cloud: CloudResources | None = None,
+        log_store: StorePlan | None = None,
         in_cluster: bool = True,
         namespace_aliases: Mapping[str, Sequence[pulumi.Alias]] | None = None,
         tags: Mapping[str, str] | None = None,
@@ -192,9 +195,10 @@ class Tenant(pulumi.ComponentResource):
     ) -> None:
         """Register a tenant.
 
-        name: the tenant's; around: what it shares a cluster with; cloud: required with flavor `ack`; in_cluster: False
-        makes the cloud side alone, as long as nothing reaches the cluster; namespace_aliases: what namespaces were
-        known as to Pulumi before; tags: of cloud resources, besides the tenant's own; deleted_with: the cluster's
+        name: the tenant's; around: what it shares a cluster with; cloud: required with flavor `ack`; log_store:
+        more about its log store than how long logs are kept, as `components.logs` plans it; in_cluster: False makes the
+        cloud side alone, as long as nothing reaches the cluster; namespace_aliases: what namespaces were known as to
+        Pulumi before; tags: of cloud resources, besides the tenant's own; deleted_with: the cluster's
         resource, whose end makes the removal of what lies in it needless. Raises `InvalidInput` with all problems
         before anything is registered. Relations to other tenants are checked where all are known: `tenants_problems`.
         """
@@ -212,15 +216,12 @@ class Tenant(pulumi.ComponentResource):
         self._tags = {**(tags or {}), **plan.labels}
         self._kept = args.removal == "keep"
         self.namespaces, self.role_ids = {}, {}
-        self._log_store: alicloud.log.Store | None = None
         if cloud is not None:
-            self._cloud(cloud, in_cluster=in_cluster)
+            self._cloud(cloud, log_store, in_cluster=in_cluster)
         if in_cluster:
             aliases_of = namespace_aliases or {}
             self.namespaces = {n.name: self._namespace(n, aliases_of.get(n.name, ())) for n in plan.namespaces}
             self._admission()
-            if cloud is not None and cloud.log_project is not None and self._log_store and "logs" in around.systems:
-                self._collection(cloud.log_project, self._log_store)
         self.register_outputs({"namespaces": [namespace.name for namespace in plan.namespaces]})
 
     def _options(self, *first: pulumi.Resource, keep: bool = False, **more: Any) -> pulumi.ResourceOptions:
@@ -374,46 +375,23 @@ class Tenant(pulumi.ComponentResource):
             opts=self._options(policy, keep=True),
         )
 
-    def _collection(self, project: pulumi.Input[str], log_store: pulumi.Resource) -> None:
-        """What the tenant's pods write to their standard output, into its log store."""
-        pattern = "|".join(namespace.name for namespace in self.plan.namespaces)
-        source = {"Type": "input_container_stdio", "ContainerFilters": {"K8sNamespaceRegex": f"^({pattern})$"}}
-        kubernetes.apiextensions.CustomResource(
-            f"{self._name}-logs",
-            api_version="telemetry.alibabacloud.com/v1alpha1",
-            kind="ClusterAliyunPipelineConfig",
-            metadata=self._metadata(f"tenant-{self.plan.id}"),
-            spec={
-                "project": {"name": project},
-                "config": {
-                    "inputs": [source],
-                    "flushers": [{"Type": "flusher_sls", "Logstore": self.plan.log_store}],
-                },
-            },
-            opts=self._options(log_store),
-        )
-
-    def _cloud(self, cloud: CloudResources, *, in_cluster: bool) -> None:
+    def _cloud(self, cloud: CloudResources, log_store: StorePlan | None, *, in_cluster: bool) -> None:
         child = pulumi.ResourceOptions(parent=self)
         kept = pulumi.ResourceOptions(parent=self, retain_on_delete=self._kept or None)
         self.role_ids = {
             f"{account.namespace}-{account.name}": self._role(account, cloud, child) for account in self.plan.accounts
         }
         if cloud.log_project is not None and self.plan.log_store:
-            self._log_store = log_store = alicloud.log.Store(
-                f"{self._name}-logs",
-                project_name=cloud.log_project,
-                logstore_name=self.plan.log_store,
-                retention_period=self.plan.args.logs.retention_days,
-                auto_split=True,
-                max_split_shard_count=64,
-                opts=kept,
+            plan = log_store or StorePlan(
+                self.plan.log_store, "business", self.plan.name, self.plan.args.logs.retention_days
             )
+            store_args, index_args = store_inputs(plan), index_inputs(plan)
+            store = alicloud.log.Store(f"{self._name}-logs", project_name=cloud.log_project, **store_args, opts=kept)
             alicloud.log.StoreIndex(
                 f"{self._name}-logs",
                 project=cloud.log_project,
-                logstore=log_store.logstore_name.apply(lambda name: name or self.plan.log_store),
-                full_text={"case_sensitive": False, "token": " #$^*\r\n\t,;:'\"()[]{}"},
+                logstore=store.logstore_name.apply(lambda name: name or plan.name),
+                **index_args,
                 opts=kept,
             )
         if cloud.registry_instance_id is not None:

@@ -12,6 +12,7 @@ from .args import JobKind, Promise, Role, TenantArgs, TenantNamespace
 
 TENANT_LABEL = "tenant"
 COST_LABEL = "cost-center"
+QUEUE_LABEL = "queue"
 NAME_LABEL = "kubernetes.io/metadata.name"
 """The label by which Kubernetes itself names every namespace."""
 
@@ -122,7 +123,7 @@ class Surroundings:
     timezone: an IANA name; claims: how many the platform gives each namespace, and their GiB. The rest is what tenants
     may name: job_classes, storage_classes, gpu_models; traffic_classes with the download that each is guaranteed, in
     Gbit/s, None where throttling is off; reserved: namespaces of the platform; systems: those that run; prices: by
-    currency.
+    currency; queues: by tenant.
     """
 
     flavor: Flavor
@@ -149,6 +150,7 @@ class Surroundings:
     reserved: Collection[str] = ()
     systems: Collection[str] = ()
     prices: Mapping[str, PodPrices] = field(default_factory=dict[str, PodPrices])
+    queues: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -308,6 +310,7 @@ def _labels(name: str, args: TenantArgs, namespace: TenantNamespace, around: Sur
     labels = {
         TENANT_LABEL: name,
         COST_LABEL: args.cost_center,
+        **({QUEUE_LABEL: around.queues[name]} if name in around.queues else {}),
         "pod-security.kubernetes.io/enforce": namespace.pod_security,
         "pod-security.kubernetes.io/warn": "restricted",
         "pod-security.kubernetes.io/audit": "restricted",
@@ -529,9 +532,12 @@ def _statements(tenant: str, args: TenantArgs, kind: JobKind, around: Surroundin
         statements += identity.object_statements(bucket, "", write=kind != "inference")
     if around.log_project:
         # Sources: SLS pages on RAM policies; writing is `log:Post*`, reading `log:Get*`, each on one log store.
-        actions = ["log:PostLogStoreLogs"] + (["log:GetLogStoreLogs"] if kind in ("notebook", "workflow") else [])
         store = f"acs:log:*:*:project/{around.log_project}/logstore/tenant-{identifier}"
-        statements.append({"Effect": "Allow", "Action": actions, "Resource": [store]})
+        statements.append({"Effect": "Allow", "Action": ["log:PostLogStoreLogs"], "Resource": [store]})
+        if kind in ("notebook", "workflow"):
+            # What Ray and Spark write for the tenant is collected beside what its programs write.
+            stores = [store, f"{store}-engine"]
+            statements.append({"Effect": "Allow", "Action": ["log:GetLogStoreLogs"], "Resource": stores})
     return statements
 
 
@@ -599,3 +605,4 @@ def tenant_assets(name: str, plan: TenantPlan, around: Surroundings) -> Iterator
     if plan.log_store:
         resource = f"acs:log:*:*:project/{around.log_project}/logstore/{plan.log_store}"
         yield "logs", "log:GetLogStoreLogs", resource
+        yield "engine logs", "log:GetLogStoreLogs", f"{resource}-engine"

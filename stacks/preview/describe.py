@@ -14,8 +14,11 @@ from .document import (
     DocumentDataset,
     DocumentHistoryServer,
     DocumentJobClass,
+    DocumentLogs,
+    DocumentLogStore,
     DocumentMonitor,
     DocumentMonitoring,
+    DocumentPipeline,
     DocumentPromise,
     DocumentQueue,
     DocumentQueues,
@@ -263,7 +266,7 @@ def alarm_cells(alarm: DocumentAlarm) -> tuple[str, ...]:
     """An alarm as a table shows it."""
     threshold = "" if alarm.threshold is None or not alarm.unit else f"{alarm.threshold:g} {alarm.unit}"
     minutes = f"{alarm.for_minutes}" if alarm.for_minutes else "at once"
-    name = alarm.name if alarm.channel == "Prometheus" else f"{alarm.name} (CloudMonitor)"
+    name = alarm.name if alarm.channel == "Prometheus" else f"{alarm.name} ({alarm.channel})"
     return (alarm.severity, name, threshold, minutes, ", ".join(alarm.tells) or "nobody")
 
 
@@ -287,6 +290,7 @@ def monitoring_lines(monitoring: DocumentMonitoring) -> list[str]:
         "Alarms: " + ", ".join(f"{count} {severity}" for severity, count in counts.items() if count) + ".",
         *([f"Objectives over 30 days: {'; '.join(objectives)}."] if objectives else []),
         "Dashboards: " + ", ".join(f"{d.title} ({d.panels})" for d in monitoring.dashboards) + ".",
+        *([monitoring.report] if monitoring.report else []),
         *monitoring.notes,
     ]
 
@@ -299,6 +303,32 @@ def history_cells(server: DocumentHistoryServer) -> tuple[str, ...]:
     days = "" if server.days is None else f"{server.days} of {server.kept_days or 'all'} kept"
     people = f"{server.members} of {server.tenant}" if server.tenant else ""
     return (f"{server.name} ({server.kind})", ", ".join(server.namespaces), server.reads, days, people, server.address)
+
+
+LOG_STORE_COLUMNS = ("store", "kind", "days kept", "hot", "pipelines", "alarms", "a month")
+PIPELINE_COLUMNS = ("pipeline", "kind", "namespaces", "from", "taken apart as", "store")
+
+
+def log_store_cells(store: DocumentLogStore) -> tuple[str, ...]:
+    """A log store as a table shows it."""
+    days = "" if store.retention_days is None else f"{store.retention_days:,}"
+    hot = "" if not store.made else "all" if store.hot_days is None else f"{store.hot_days:,}"
+    month = "" if store.month is None else f"{store.currency} {span(store.month.minimum, store.month.maximum)}"
+    name = store.name if store.made else f"{store.name} (ACK's)"
+    return (name, store.kind, days, hot, f"{store.pipelines}", ", ".join(store.alarms), month)
+
+
+def pipeline_cells(pipeline: DocumentPipeline) -> tuple[str, ...]:
+    """A pipeline as a table shows it."""
+    spaces, form = ", ".join(pipeline.namespaces), pipeline.format or "lines as they are"
+    return (pipeline.name, pipeline.kind, spaces, pipeline.source, form, pipeline.store)
+
+
+def log_lines(logs: DocumentLogs) -> list[str]:
+    """What stands below the tables of logs."""
+    collector = {"loongcollector": "LoongCollector", "logtail": "Logtail", "alloy": "Alloy"}[logs.collector]
+    queries = f", {logs.saved_queries} saved queries on dashboards" if logs.saved_queries else ""
+    return [f"Collected by {collector}{queries}.", *logs.notes]
 
 
 def reached(tenancy: DocumentTenancy, source: str, target: str) -> list[DocumentWay]:

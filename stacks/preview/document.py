@@ -25,9 +25,13 @@ from components.cost import Usage, estimate
 from components.history import RayServer
 from components.inputs import Args
 from components.job_classes import Rung
+from components.logs import StorePlan, log_notes
+from components.logs.formats import FORMATS
+from components.logs.questions import alarms_of, queries_of, runbook
 from components.network import plan_network
 from components.observability import told
 from components.observability.args import SEVERITIES
+from components.observability.routing import Route
 from components.platform import SystemPlan
 from components.queues import QueuePlan, markers
 from components.queues.planning import queue_notes, settings_of
@@ -41,7 +45,8 @@ from ..addresses import AddressNeed, address_needs
 from ..datasets import dataset_notes, dataset_plans, dataset_sharing
 from ..environment import Environment, job_class_plans, pool_plans, roles
 from ..history import history_notes, history_plan, history_sharing
-from ..observability import monitoring_notes, monitoring_plan, watched_systems
+from ..logs import log_plan
+from ..observability import monitoring_notes, monitoring_plan, report_line, watched_systems
 from ..policy_config import policy_config, usage_by_resource
 from ..queues import queue_plan
 from ..tenancy import network_of, promised, surroundings, tenancy_notes, tenant_plans
@@ -385,7 +390,7 @@ class DocumentAlarm(Args):
     name: str
     severity: Literal["critical", "warning", "info"]
     owner: Literal["platform", "tenant"]
-    channel: Literal["Prometheus", "CloudMonitor"]
+    channel: Literal["Prometheus", "CloudMonitor", "Log Service", "Loki"]
     threshold: float | None
     unit: str
     for_minutes: int
@@ -448,6 +453,50 @@ class DocumentMonitoring(Args):
     retention_days: int
     paid_gb: DocumentRange
     """GB of samples a month that are paid for."""
+    report: str = ""
+    """When the report of costs is made, where it lies and for how long, or an empty text."""
+    notes: Sequence[str]
+
+
+class DocumentLogStore(Args):
+    """Where logs are kept."""
+
+    name: str
+    kind: Literal["business", "engine", "platform", "events", "audit", "control plane"]
+    tenant: str
+    """Tenant that it belongs to, or an empty text for the platform's."""
+    retention_days: int | None
+    """None: not ours to say."""
+    hot_days: int | None
+    """None: all of them."""
+    made: bool
+    """False for what ACK makes."""
+    pipelines: int
+    alarms: Sequence[str]
+    month: DocumentRange | None
+    """Cost. None: no price, or no volume is stated."""
+    currency: str
+
+
+class DocumentPipeline(Args):
+    """One way of entries into a store."""
+
+    name: str
+    kind: Literal["business", "engine", "platform"]
+    namespaces: Sequence[str]
+    source: str
+    format: str
+    """What is taken apart, or an empty text for lines as they are."""
+    store: str
+
+
+class DocumentLogs(Args):
+    """What logs are collected, and where they are kept."""
+
+    collector: Literal["loongcollector", "logtail", "alloy"]
+    stores: Sequence[DocumentLogStore]
+    pipelines: Sequence[DocumentPipeline]
+    saved_queries: int
     notes: Sequence[str]
 
 
@@ -517,6 +566,8 @@ class Document(Args):
     """None: nothing is watched."""
     history: DocumentHistory | None = None
     """None: nothing shows finished jobs."""
+    logs: DocumentLogs | None = None
+    """None: nothing collects logs."""
     unconfirmed: Mapping[str, str] = {}
     """What no source confirms of an in-cluster system, by its name."""
     cost: DocumentCost
@@ -544,6 +595,7 @@ def build(
     """Put a document together. unknown_outputs: list each resource's unknown outputs, which loads every SDK module."""
     resources = declared(recording)
     systems = watched_systems(environment, recording.stack)
+    cost = _cost(environment, recording.stack, resources)
     watched = _monitoring(environment, recording.stack)
     return Document(
         environment=recording.stack,
@@ -577,12 +629,13 @@ def build(
         datasets=_datasets(environment, recording.stack),
         monitoring=watched,
         history=_history(environment, recording.stack),
+        logs=_logs(environment, recording, cost),
         queues=_queues(queue_plan(environment, recording.stack)) if environment.in_cluster else None,
         unconfirmed={
             **{system.name: system.unconfirmed for system in systems if system.unconfirmed},
             **{f"monitor {m.name}": m.unconfirmed for m in (watched.monitors if watched else ()) if m.unconfirmed},
         },
-        cost=_cost(environment, recording.stack, resources),
+        cost=cost,
     )
 
 
@@ -907,6 +960,21 @@ def _monitoring(environment: Environment, stack: str) -> DocumentMonitoring | No
     if plan is None:
         return None
     reached = told(plan.rules.alarms, plan.routes)
+    alarms = [
+        DocumentAlarm(
+            name=alarm.name,
+            severity=alarm.severity,
+            owner=alarm.owner,
+            channel="Prometheus",
+            threshold=alarm.threshold,
+            unit=alarm.unit,
+            for_minutes=alarm.for_minutes,
+            tells=reached[alarm.name],
+            runbook=alarm.runbook,
+        )
+        for alarm in plan.rules.alarms
+    ]
+    alarms += _storage_alarms(environment) + _log_alarms(environment, stack, plan.routes)
     return DocumentMonitoring(
         monitors=[
             DocumentMonitor(
@@ -920,21 +988,7 @@ def _monitoring(environment: Environment, stack: str) -> DocumentMonitoring | No
             )
             for name, monitor in plan.monitors.items()
         ],
-        alarms=[
-            DocumentAlarm(
-                name=alarm.name,
-                severity=alarm.severity,
-                owner=alarm.owner,
-                channel="Prometheus",
-                threshold=alarm.threshold,
-                unit=alarm.unit,
-                for_minutes=alarm.for_minutes,
-                tells=reached[alarm.name],
-                runbook=alarm.runbook,
-            )
-            for alarm in sorted(plan.rules.alarms, key=lambda alarm: SEVERITIES.index(alarm.severity))
-        ]
-        + _storage_alarms(environment),
+        alarms=sorted(alarms, key=lambda alarm: SEVERITIES.index(alarm.severity)),
         objectives=[
             DocumentObjective(name=name, title=objective.title, percent=args.percent, seconds=seconds)
             for name, (objective, args, seconds) in plan.objectives.items()
@@ -953,6 +1007,7 @@ def _monitoring(environment: Environment, stack: str) -> DocumentMonitoring | No
         sample_limit=plan.args.metrics.samples_per_second,
         retention_days=plan.retention_days,
         paid_gb=_range(plan.gigabytes),
+        report=report_line(environment, plan),
         notes=monitoring_notes(plan),
     )
 
@@ -984,6 +1039,63 @@ def _history(environment: Environment, stack: str) -> DocumentHistory | None:
     return DocumentHistory(servers=servers, notes=history_notes(plan))
 
 
+def _logs(environment: Environment, recording: Recording, cost: DocumentCost) -> DocumentLogs | None:
+    plan = log_plan(environment, recording.stack)
+    if plan is None:
+        return None
+    stores = {
+        str(r.inputs["logstoreName"]): r.name for r in recording.resources if r.type == "alicloud:log/store:Store"
+    }
+    lines: dict[str, list[DocumentCostLine]] = {}
+    for line in cost.lines:
+        lines.setdefault(line.resource, []).append(line)
+    alarms = alarms_of(plan)
+    return DocumentLogs(
+        collector=plan.collector,
+        stores=[
+            _log_store(
+                store,
+                [pipeline.name for pipeline in plan.pipelines if pipeline.store == store.name],
+                [alarm.name for alarm, about in alarms if about == store],
+                lines.get(stores.get(store.name, ""), ()),
+            )
+            for store in plan.stores
+        ],
+        pipelines=[
+            DocumentPipeline(
+                name=pipeline.name,
+                kind=pipeline.kind,
+                namespaces=pipeline.namespaces,
+                source=pipeline.source,
+                format=FORMATS[pipeline.format].title if pipeline.format else "",
+                store=pipeline.store,
+            )
+            for pipeline in plan.pipelines
+        ],
+        saved_queries=sum(len(queries) for queries in queries_of(plan).values()),
+        notes=log_notes(plan),
+    )
+
+
+def _log_store(
+    store: StorePlan, pipelines: Sequence[str], alarms: Sequence[str], lines: Sequence[DocumentCostLine]
+) -> DocumentLogStore:
+    priced = [(line.minimum, line.maximum) for line in lines if line.minimum is not None and line.maximum is not None]
+    whole = DocumentRange(minimum=sum(low for low, _ in priced), maximum=sum(high for _, high in priced))
+    return DocumentLogStore(
+        name=store.name,
+        kind=store.kind,
+        tenant=store.tenant,
+        retention_days=store.retention_days,
+        hot_days=store.hot_days,
+        made=store.ours,
+        pipelines=len(pipelines),
+        alarms=alarms,
+        month=whole if priced else None,
+        currency=next((line.currency for line in lines if line.currency), ""),
+    )
+
+
 def _storage_alarms(environment: Environment) -> list[DocumentAlarm]:
     """Those that CloudMonitor raises on buckets."""
     if environment.notifications.silent or environment.flavor == "upstream":
@@ -1002,6 +1114,33 @@ def _storage_alarms(environment: Environment) -> list[DocumentAlarm]:
         )
         for name, alarm in STORAGE_ALARMS.items()
         if environment.storage_alarms.throttling or name == "BucketServerErrors"
+    ]
+
+
+def _log_alarms(environment: Environment, stack: str, routes: Sequence[Route]) -> list[DocumentAlarm]:
+    """Those that are raised on logs."""
+    plan = log_plan(environment, stack)
+    if plan is None:
+        return []
+    found = {alarm.name: alarm for alarm, _ in alarms_of(plan)}
+    cloud = environment.flavor == "ack"
+    return [
+        DocumentAlarm(
+            name=alarm.name,
+            severity=alarm.severity,
+            owner=alarm.owner,
+            channel="Log Service" if cloud else "Loki",
+            threshold=alarm.threshold,
+            unit="entries",
+            for_minutes=alarm.minutes,
+            tells=[f"action policy {plan.args.action_policy}"]
+            if cloud
+            else sorted(
+                {r.target for r in routes if alarm.severity in r.severities and r.owner in (None, alarm.owner)}
+            ),
+            runbook=runbook(alarm, plan),
+        )
+        for alarm in found.values()
     ]
 
 

@@ -6,7 +6,9 @@ from .describe import (
     ALARM_COLUMNS,
     DATASET_COLUMNS,
     HISTORY_COLUMNS,
+    LOG_STORE_COLUMNS,
     MONITOR_COLUMNS,
+    PIPELINE_COLUMNS,
     PROMISE_COLUMNS,
     QUEUE_COLUMNS,
     SYSTEM_COLUMNS,
@@ -21,9 +23,12 @@ from .describe import (
     holes,
     isolation_rows,
     isolation_sums,
+    log_lines,
+    log_store_cells,
     money,
     monitor_cells,
     monitoring_lines,
+    pipeline_cells,
     promise_cells,
     queue_cells,
     queue_lines,
@@ -102,6 +107,13 @@ def render(document: Document, diff: Diff | None = None) -> str:
         lines = [f"- {line}" for line in document.history.notes]
         table = _table(HISTORY_COLUMNS, map(history_cells, document.history.servers))
         parts += _folded("History servers", [*table, *lines, ""])
+    if document.logs is not None:
+        tables = [
+            *_table(LOG_STORE_COLUMNS, map(log_store_cells, document.logs.stores)),
+            *_table(PIPELINE_COLUMNS, map(pipeline_cells, document.logs.pipelines)),
+        ]
+        lines = [f"- {line}" for line in log_lines(document.logs)]
+        parts += _folded("Log stores and pipelines", [*tables, *lines, ""])
     if document.cost.lines:
         parts += _folded("Cost", _cost(document))
     parts += _folded("All resources by component", _resources(document))

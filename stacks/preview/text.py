@@ -12,7 +12,9 @@ from .describe import (
     ALARM_COLUMNS,
     DATASET_COLUMNS,
     HISTORY_COLUMNS,
+    LOG_STORE_COLUMNS,
     MONITOR_COLUMNS,
+    PIPELINE_COLUMNS,
     PROMISE_COLUMNS,
     QUEUE_COLUMNS,
     SYSTEM_COLUMNS,
@@ -28,9 +30,12 @@ from .describe import (
     isolation_rows,
     isolation_sums,
     ladder,
+    log_lines,
+    log_store_cells,
     money,
     monitor_cells,
     monitoring_lines,
+    pipeline_cells,
     promise_cells,
     queue_cells,
     queue_lines,
@@ -86,6 +91,8 @@ def render(document: Document, diff: Diff | None = None) -> RenderableType:
         ("Monitoring: what is read, by estimate", _monitors(document)),
         ("Alarms: when, and whom they tell", _alarms(document)),
         ("History servers: where finished jobs are shown", _history(document)),
+        ("Log stores: what is kept, and for how long", _log_stores(document)),
+        ("Log pipelines: what is collected from where", _pipelines(document)),
         ("Tenants: what each is guaranteed, and may use", _tenants(document)),
         ("Promised to all tenants, beside what there is", _promises(document)),
         ("Queues: what each gets whenever its jobs ask, and may use", _queues(document)),
@@ -254,6 +261,24 @@ def _alarms(document: Document) -> RenderableType | None:
     table = _table(*ALARM_COLUMNS, numbers=(3,))
     for alarm in document.monitoring.alarms:
         table.add_row(*map(escape, alarm_cells(alarm)))
+    return table
+
+
+def _log_stores(document: Document) -> RenderableType | None:
+    if document.logs is None:
+        return None
+    table = _table(*LOG_STORE_COLUMNS, numbers=(2, 3, 4, 6))
+    for store in document.logs.stores:
+        table.add_row(*map(escape, log_store_cells(store)))
+    return Group(table, *map(escape, log_lines(document.logs)))
+
+
+def _pipelines(document: Document) -> RenderableType | None:
+    if document.logs is None:
+        return None
+    table = _table(*PIPELINE_COLUMNS)
+    for pipeline in document.logs.pipelines:
+        table.add_row(*map(escape, pipeline_cells(pipeline)))
     return table
 
 

@@ -68,6 +68,28 @@ def test_spot_is_priced_at_its_upper_bound() -> None:
     assert lines[0].cost == estimate([POOL], catalog.price_book()).lines[0].cost
 
 
+def test_log_stores_cost_what_is_written_and_what_lies_in_them() -> None:
+    inputs = {"logstoreName": "tenant-a", "retentionPeriod": 30, "hotTtl": 10}
+    resources = [
+        Resource("alicloud:log/project:Project", "logs", {}, REGION),
+        Resource("alicloud:log/store:Store", "a", inputs, REGION),
+        Resource("alicloud:log/store:Store", "b", {"logstoreName": "tenant-b"}, REGION),
+    ]
+    usage = Usage(log_gb_per_day=10, log_gb_per_day_by_store={"tenant-a": 4})
+    lines = {(line.resource, line.item): line for line in estimate(resources, catalog.price_book(), usage).lines}
+    days = 730 / 24
+    assert {key: line.cost and line.cost.maximum for key, line in lines.items()} == pytest.approx(
+        {
+            ("logs", "sls.ingestion"): 6 * days * 0.4,
+            ("a", "sls.ingestion"): 4 * days * 0.4,
+            ("a", "sls.storage.hot"): 4 * 10 * days * 0.0115,
+            ("a", "sls.storage.cold"): None,
+            ("b", "sls.storage.hot"): None,
+        }
+    )
+    assert lines["b", "sls.storage.hot"].note == "the volume is not stated under usage.logGbPerDayByKind"
+
+
 def test_expected_use() -> None:
     resources = [
         Resource("alicloud:oss/bucket:Bucket", "raw", {"bucket": "acme-raw", "redundancyType": "ZRS"}, REGION),

@@ -1,6 +1,7 @@
 """Monitoring as resources, in both flavours."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -8,6 +9,8 @@ from cloudcoil.models.prometheus_operator.v1 import PodMonitor, PrometheusRule, 
 
 from components.inputs import InvalidInput
 from components.observability import Audience, Monitoring, ObservabilityArgs, plan_monitoring, prometheus_values
+from components.platform.planning import form_of
+from components.platform.values import value_problems
 from stacks.preview.recording import Recorded, Recording
 from support import named, recorded
 
@@ -131,5 +134,54 @@ def test_values_of_the_chart() -> None:
     assert values["prometheus"]["defaultRules"] == {"create": False}
     assert values["job-queue"]["enablePrometheus"] is True
     assert values["gpu-exporter"] == {"serviceMonitor": {"enabled": False}}
+    for system, set_values in values.items():
+        assert not list(value_problems(form_of(system, "upstream").package, set_values)), system
     # Managed Prometheus has no chart.
     assert prometheus_values(planned("ack")).keys() == {"gpu-exporter", "job-metrics"}
+
+
+def _value(values: Mapping[str, Any], path: str) -> Any:
+    for key in path.split("."):
+        values = values[key]
+    return values
+
+
+def test_monitors_of_charts_keep_what_the_catalog_names() -> None:
+    plan = planned(metrics={"intervalSeconds": 45, "whole": ["kubelet"]})
+    values = prometheus_values(plan)
+    kept = {name for name, m in plan.monitors.items() if m.kind == "chart"} - {"kubelet", "kueue", "cost-exporter"}
+    assert kept
+    for name in kept:
+        monitor = plan.monitors[name]
+        *_, last = _value(values["prometheus"], monitor.relabelings)
+        assert (last["action"], set(last["regex"].split("|"))) == ("keep", monitor.metrics.keys())
+        assert _value(values["prometheus"], monitor.switch) is True
+    kubelet = values["prometheus"]["kubelet"]["serviceMonitor"]
+    assert (kubelet["metricRelabelings"], kubelet["cAdvisorInterval"], kubelet["probes"]) == ([], "45s", False)
+    # What kube-state-metrics tells, too, would be there twice.
+    cost = values["cost-exporter"]["opencost"]["metrics"]["serviceMonitor"]
+    (dropped,) = cost["metricRelabelings"]
+    assert dropped["action"] == "drop"
+    assert "kube_pod_status_phase" in dropped["regex"].split("|")
+    assert cost["scrapeInterval"] == "45s"
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("kube-state-metrics", "prometheus.kubeStateMetrics.enabled"),
+        ("cadvisor", "prometheus.kubelet.serviceMonitor.cAdvisor"),
+        ("kubelet", "prometheus.kubelet.serviceMonitor.kubelet"),
+        ("node-exporter", "prometheus.nodeExporter.enabled"),
+        ("apiserver", "prometheus.kubeApiServer.enabled"),
+        ("kueue", "job-queue.enablePrometheus"),
+        ("gpu-exporter", "gpu-exporter.serviceMonitor.enabled"),
+    ],
+)
+def test_what_is_excluded_is_not_read(name: str, path: str) -> None:
+    assert _value(prometheus_values(planned(metrics={"excluded": [name]})), path) is False
+
+
+def test_without_an_endpoint_there_is_no_monitor() -> None:
+    values = prometheus_values(planned(metrics={"excluded": ["kubelet", "cadvisor"]}))
+    assert _value(values["prometheus"], "kubelet.serviceMonitor.enabled") is False

@@ -31,7 +31,7 @@ def test_only_kinds_of_systems_that_run_are_read() -> None:
 
 def test_metrics_are_those_of_the_catalog() -> None:
     catalogued = monitors_of("upstream")["job-metrics"].metrics.keys()
-    assert _names(custom_resource_state(EVERYTHING)) == catalogued - {"kube_namespace_labels"}
+    assert _names(custom_resource_state(EVERYTHING)) == catalogued - {"kube_namespace_labels", "kube_pod_labels"}
 
 
 def test_every_kind_says_when_it_was_made_and_how_it_is() -> None:

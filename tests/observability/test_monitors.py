@@ -40,10 +40,12 @@ def test_monitors_come_with_their_systems() -> None:
 
 def test_load_grows_with_targets_and_shrinks_with_the_interval() -> None:
     monitor = monitors_of("upstream")["spark"]
-    load = load_of(monitor, Range(0, 100), 30)
+    load = load_of(monitor, Range(0, 100), Range(), 30)
     assert load.series == Range(0, 100 * monitor.series)
     assert load.samples_per_second == Range(0, 100 * monitor.series / 30)
-    assert load_of(monitor, Range(0, 100), 60).samples_per_second.maximum == load.samples_per_second.maximum / 2
+    assert (
+        load_of(monitor, Range(0, 100), Range(), 60).samples_per_second.maximum == load.samples_per_second.maximum / 2
+    )
 
 
 def test_only_metrics_of_the_catalog_are_kept() -> None:
@@ -73,6 +75,22 @@ def test_too_many_samples_are_refused_and_say_where_they_come_from() -> None:
     (problem,) = monitoring_problems(args, watched("ack"))
     assert problem.path == "metrics.samplesPerSecond"
     assert "apiserver" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("flavor", "key", "name", "message"),
+    [
+        ("upstream", "excluded", "cost-exporter", "leave out the system cost-exporter"),
+        ("upstream", "whole", "kueue", "has no effect: the chart's monitor takes no relabeling"),
+        ("ack", "excluded", "kube-state-metrics", "managed Prometheus reads it"),
+        ("ack", "whole", "cadvisor", "managed Prometheus decides"),
+    ],
+)
+def test_what_is_decided_elsewhere_is_refused(flavor: Flavor, key: str, name: str, message: str) -> None:
+    args = ObservabilityArgs.model_validate({"metrics": {key: [name]}})
+    (problem,) = (p for p in monitoring_problems(args, watched(flavor)) if p.path.startswith("metrics."))
+    assert problem.path == f"metrics.{key}[0]"
+    assert message in problem.message
 
 
 def test_what_managed_prometheus_reads_by_itself_is_not_paid_for() -> None:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from components.alarms import STORAGE_ALARMS
+from components.logs.questions import LOG_ALARMS
 from components.observability import ObservabilityArgs, plan_monitoring, promql
 from components.observability.alarms import labels_of
 from components.observability.component import managed_query, rule_group
@@ -148,13 +149,16 @@ def test_runbooks_of_all_alarms_are_in_the_docs() -> None:
     anchors = {f"docs/runbooks.md#{heading.lower()}" for heading in re.findall(r"^### (\w+)$", page, re.MULTILINE)}
     for flavor in FLAVORS:
         assert {alarm.runbook for alarm in planned(flavor).rules.alarms} <= anchors
-    assert {f"docs/runbooks.md#{name.lower()}" for name in STORAGE_ALARMS} <= anchors
+    assert {f"docs/runbooks.md#{name.lower()}" for name in (*STORAGE_ALARMS, *LOG_ALARMS)} <= anchors
 
 
 def test_alarms_that_silence_others_exist_and_share_labels() -> None:
-    known = planned().rules.known
+    known, cases = planned().rules.known, _cases()
     for rule in known.values():
         assert rule.silenced_by.keys() <= known.keys(), rule.name
+        for louder, labels in rule.silenced_by.items():
+            for fired in (*cases[rule.name]["fires"]["labels"], *cases[louder]["fires"]["labels"]):
+                assert set(labels) <= fired.keys(), (rule.name, louder)
 
 
 def test_settings_change_what_an_alarm_says() -> None:

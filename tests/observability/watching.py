@@ -30,7 +30,6 @@ def watched(flavor: Flavor = "upstream", *only: str, **update: Any) -> Watched:
         "systems": {name: form.data.get("namespace", SHARED_NAMESPACE) for name, form in systems.items()},
         "targets": {scale: Range(1, 10) for scale in SCALES},
         "audience": Audience({"platform": ON_CALL, "data": ON_CALL}, TENANTS, "Asia/Shanghai"),
-        "budgets": {"data": {"CNY": 72_000, "USD": 7_200}},
         "prices": {"CNY": {"cpu": 0.5, "memory": 0.1 / 2**30}} if flavor == "ack" else {},
     }
     return Watched(flavor, **{**values, **update})

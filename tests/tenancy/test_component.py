@@ -16,6 +16,7 @@ from components import catalog
 from components.alarms import NotificationArgs
 from components.inputs import InvalidInput
 from components.job_classes import PodShape
+from components.logs import StorePlan
 from components.storage import BucketArgs
 from components.tenancy import (
     CloudResources,
@@ -53,7 +54,6 @@ CLUSTER_ROLE = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole"
 BINDING = "kubernetes:rbac.authorization.k8s.io/v1:RoleBinding"
 ADMISSION = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicy"
 ADMISSION_BINDING = "kubernetes:admissionregistration.k8s.io/v1:ValidatingAdmissionPolicyBinding"
-PIPELINE = "kubernetes:telemetry.alibabacloud.com/v1alpha1:ClusterAliyunPipelineConfig"
 ROLE = "alicloud:ram/role:Role"
 POLICY = "alicloud:ram/policy:Policy"
 ATTACHMENT = "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment"
@@ -180,7 +180,7 @@ def test_kubernetes_knows_every_field() -> None:
     version = ".".join(catalog.kubernetes_versions().default.split(".")[:2])
     builtin: list[Recorded] = []
     for recording in (_tenant(), _tenant(LOCAL, UPSTREAM), recorded(lambda: TenantRoles("roles", opts=_opts()))):
-        builtin += [r for r in _made(recording) if r.type.startswith("kubernetes:") and r.type != PIPELINE]
+        builtin += [r for r in _made(recording) if r.type.startswith("kubernetes:")]
     kinds = {resource.inputs["kind"] for resource in builtin}
     assert kinds == {
         *("Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy", "ServiceAccount", "PersistentVolumeClaim"),
@@ -426,27 +426,20 @@ def test_logs_and_images() -> None:
         "retentionPeriod": 14,
     }
     assert only(recording, INDEX).inputs["logstore"] == "tenant-vision"
-    pipeline = only(recording, PIPELINE)
-    assert pipeline.inputs["spec"] == {
-        "project": {"name": "acme-test-logs"},
-        "config": {
-            "inputs": [
-                {
-                    "Type": "input_container_stdio",
-                    "ContainerFilters": {"K8sNamespaceRegex": "^(lab|vision)$"},
-                }
-            ],
-            "flushers": [{"Type": "flusher_sls", "Logstore": "tenant-vision"}],
-        },
-    }
-    assert store.urn in pipeline.dependencies
     assert images.inputs["name"] == "vision"
     assert (images.inputs["defaultVisibility"], images.inputs["instanceId"]) == ("PRIVATE", "cri-1")
 
 
-def test_without_the_system_logs_nothing_is_collected() -> None:
-    recording = _tenant(around=replace(AROUND, systems=["pod-identity", "prometheus"]))
-    assert not _of(recording, PIPELINE)
+def test_a_planned_log_store_has_tiers_and_fields() -> None:
+    plan = StorePlan("tenant-vision", "business", "vision", 14, 7, {"level": "text", "context": "json"})
+    recording = _tenant(log_store=plan)
+    assert (only(recording, STORE).name, only(recording, STORE).inputs["hotTtl"]) == ("tenant-vision-logs", 7)
+    fields = only(recording, INDEX).inputs["fieldSearches"]
+    assert [(field["name"], field["type"]) for field in fields] == [("level", "text"), ("context", "json")]
+
+
+def test_a_tenant_alone_collects_nothing() -> None:
+    assert not [r for r in _tenant().resources if "Pipeline" in r.type]
 
 
 # Budgets.
@@ -484,7 +477,7 @@ def test_without_a_budget_nobody_is_told() -> None:
 # What stays and what goes.
 
 GUARDS = {NAMESPACE, QUOTA, LIMITS, NETWORK, ADMISSION, ADMISSION_BINDING, CLAIM, STORE, INDEX, IMAGES}
-ACCESS = {ACCOUNT, BINDING, CRON_JOB, ROLE, POLICY, ATTACHMENT, RULE, PIPELINE}
+ACCESS = {ACCOUNT, BINDING, CRON_JOB, ROLE, POLICY, ATTACHMENT, RULE}
 
 
 def test_access_ends_with_the_tenant_and_what_guards_its_data_stays() -> None:

@@ -387,30 +387,29 @@ DATA: Mapping[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("kind", "own", "weights", "scratch", "logs"),
+    ("kind", "own", "weights", "scratch", "reads_logs"),
     [
-        ("ray", True, True, True, ["log:PostLogStoreLogs"]),
-        ("inference", False, False, False, ["log:PostLogStoreLogs"]),
-        ("notebook", True, False, True, ["log:PostLogStoreLogs", "log:GetLogStoreLogs"]),
-        ("workflow", True, False, True, ["log:PostLogStoreLogs", "log:GetLogStoreLogs"]),
+        ("ray", True, True, True, False),
+        ("inference", False, False, False, False),
+        ("notebook", True, False, True, True),
+        ("workflow", True, False, True, True),
     ],
 )
 def test_a_role_reaches_what_its_kind_of_job_needs(
-    kind: str, own: bool, weights: bool, scratch: bool, logs: list[str]
+    kind: str, own: bool, weights: bool, scratch: bool, reads_logs: bool
 ) -> None:
     account = next(account for account in _plan(**DATA).accounts if account.name == kind)
     assert account.role_name == f"acme-test-vision-{kind}"
     assert account.subject == f"system:serviceaccount:vision:{kind}"
+    store = "acs:log:*:*:project/acme-test-logs/logstore/tenant-vision"
+    read = {"Effect": "Allow", "Action": ["log:GetLogStoreLogs"], "Resource": [store, f"{store}-engine"]}
     assert account.statements == [
         *object_statements("acme-test-raw", "vision/", write=own),
         *object_statements("acme-test-models", "weights/v1/", write=weights),
         *object_statements("acme-test-raw", "public/", write=False),
         *object_statements("acme-test-vision-scratch", "", write=scratch),
-        {
-            "Effect": "Allow",
-            "Action": logs,
-            "Resource": ["acs:log:*:*:project/acme-test-logs/logstore/tenant-vision"],
-        },
+        {"Effect": "Allow", "Action": ["log:PostLogStoreLogs"], "Resource": [store]},
+        *([read] if reads_logs else []),
     ]
 
 
@@ -426,6 +425,7 @@ def test_a_tenants_assets() -> None:
         ("models/weights/v1/", "oss:GetObject", "acs:oss:*:*:acme-test-models/weights/v1/*"),
         ("vision-scratch", "oss:GetObject", "acs:oss:*:*:acme-test-vision-scratch/*"),
         ("logs", "log:GetLogStoreLogs", "acs:log:*:*:project/acme-test-logs/logstore/tenant-vision"),
+        ("engine logs", "log:GetLogStoreLogs", "acs:log:*:*:project/acme-test-logs/logstore/tenant-vision-engine"),
     ]
 
 
