@@ -74,8 +74,8 @@ def _log_problems(environment: Environment) -> Iterator[Problem]:
         for engine, needed in days.items():
             if kept < needed:
                 message = (
-                    f"shorter than history.{engine} shows finished jobs (retentionDays = {needed}), whose logs would be "
-                    "gone; raise this or lower that"
+                    f"shorter than history.{engine} shows finished jobs (retentionDays = {needed}), whose logs would "
+                    "be gone; raise this or lower that"
                 )
                 yield Problem(path, kept, message)
 
