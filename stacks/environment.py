@@ -21,7 +21,7 @@ from components.history.planning import ray_servers, spark_volumes
 from components.inputs import Args
 from components.job_classes import Compute, JobClassArgs, JobClassPlan, SchedulingArgs, plan_job_classes
 from components.logs import LogsArgs
-from components.logs.args import Kind as LogKind
+from components.logs.args import Written
 from components.network import NetworkArgs
 from components.node_pools import AutoscalerArgs, NodePoolArgs, NodePoolPlan, Taint, plan_node_pool
 from components.observability import ObservabilityArgs
@@ -177,7 +177,7 @@ class Usage(Args):
     log_gb_per_day: Annotated[float, Field(ge=0)] | None = None
     """GB of logs written a day, all kinds together."""
 
-    log_gb_per_day_by_kind: Mapping[LogKind, Annotated[float, Field(ge=0)]] = {}
+    log_gb_per_day_by_kind: Mapping[Written, Annotated[float, Field(ge=0)]] = {}
     """GB of logs written a day by kind, for the cost of each store. Stores of one kind count as equal."""
 
     egress_gb: Annotated[float, Field(ge=0)] | None = None

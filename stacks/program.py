@@ -227,7 +227,7 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
         in_cluster=inside is not None,
         cluster=cluster,
     )
-    _logs(environment, stack, cluster, platform, tenants, inside, opts)
+    _logs(environment, stack, network, cluster, platform, tenants, inside, opts)
     if inside:
         _cost_report(environment, stack, inside, cluster, buckets, key, watching)
     limits = _throttling(environment, stack, buckets, volumes, datasets, history, tenants)
@@ -427,6 +427,7 @@ def _monitoring(
 def _logs(
     environment: Environment,
     stack: str,
+    network: Network,
     cluster: Cluster,
     platform: Platform,
     tenants: Mapping[str, Tenant],
@@ -443,6 +444,7 @@ def _logs(
         project=cluster.log_project,
         tenants=tenants,
         cluster_id=cluster.cluster_id,
+        vpc_id=network.vpc_id,
         in_cluster=inside is not None,
         deleted_with=cluster.resource,
         opts=inside(*(platform.systems.get(name) for name in COLLECTORS["ack"])) if inside else outside,

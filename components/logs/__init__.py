@@ -8,6 +8,7 @@ from .args import (
     LogAlarmArgs,
     LogKindArgs,
     LogsArgs,
+    NetworkLogsArgs,
     SavedQueryArgs,
 )
 from .component import LogCollection
@@ -25,6 +26,7 @@ __all__ = [
     "Logged",
     "LoggedTenant",
     "LogsArgs",
+    "NetworkLogsArgs",
     "Pipeline",
     "SavedQueryArgs",
     "StorePlan",

@@ -11,6 +11,9 @@ Kind = Literal["business", "engine", "platform"]
 """`business`: what the programs of jobs write. `engine`: what Ray and Spark themselves write. `platform`: what the
 systems of the platform write."""
 
+Written = Literal[Kind, "network"]
+"""Kinds of stores of which the volume can be stated."""
+
 KINDS: Sequence[Kind] = ("business", "engine", "platform")
 
 Severity = Literal["critical", "warning", "info"]
@@ -59,6 +62,20 @@ class EngineLogsArgs(KeptLogsArgs):
 
     retention_days: Annotated[int, Field(ge=1, le=3650)] = 14
     """Days for which they are kept."""
+
+
+class NetworkLogsArgs(Args):
+    """Which traffic of the VPC is recorded: addresses, ports and bytes, never what was said."""
+
+    enabled: bool = True
+    """Whether any is. On ACK alone."""
+
+    traffic: Literal["All", "Allow", "Drop"] = "Drop"
+    """What is recorded: all, what security groups and network ACLs let through, or what they refuse, which tells of
+    attacks and of wrong rules at the least volume. Source: pulumi-alicloud 4.0.0, vpc.FlowLog, `traffic_type`."""
+
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """Days for which it is kept."""
 
 
 class EventLogsArgs(Args):
@@ -120,6 +137,9 @@ class LogsArgs(Args):
 
     platform: KeptLogsArgs = KeptLogsArgs()
     """What the systems of the platform write."""
+
+    network: NetworkLogsArgs = NetworkLogsArgs()
+    """Traffic of the VPC, by its flow log."""
 
     events: EventLogsArgs = EventLogsArgs()
     """Kubernetes' events."""

@@ -8,7 +8,7 @@ import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 
 from ..inputs import Problem, require_valid
-from .planning import LogPlan, StorePlan
+from .planning import NETWORK_STORE, LogPlan, StorePlan
 from .questions import alarms_of, queries_of
 from .sls import API, OLDER_API, alarm_inputs, charts, index_inputs, older_spec, pipeline_spec, store_inputs
 
@@ -44,6 +44,7 @@ class LogCollection(pulumi.ComponentResource):
         project: pulumi.Input[str],
         tenants: Mapping[str, pulumi.Resource] | None = None,
         cluster_id: pulumi.Input[str] = "",
+        vpc_id: pulumi.Input[str] | None = None,
         in_cluster: bool = True,
         deleted_with: pulumi.Resource | None = None,
         opts: pulumi.ResourceOptions | None = None,
@@ -51,8 +52,9 @@ class LogCollection(pulumi.ComponentResource):
         """Register what a plan says.
 
         project: of Log Service; tenants: by name, whose stores come first; cluster_id: of the ACK cluster, which names
-        the store of its audit; in_cluster: False makes the cloud side alone; deleted_with: the cluster's resource,
-        whose end makes the removal of what lies in it needless. Raises `InvalidInput` before anything is registered.
+        the store of its audit; vpc_id: whose traffic is recorded, None for none; in_cluster: False makes the cloud
+        side alone; deleted_with: the cluster's resource, whose end makes the removal of what lies in it needless.
+        Raises `InvalidInput` before anything is registered.
         """
         self.plan = plan
         if plan.logged.flavor != "ack":
@@ -83,6 +85,18 @@ class LogCollection(pulumi.ComponentResource):
                         parent=self, depends_on=[first] if first else None, deleted_with=deleted_with
                     ),
                 )
+        recorded = made.get(NETWORK_STORE)
+        if vpc_id is not None and recorded is not None:
+            alicloud.vpc.FlowLog(
+                f"{resource_name}-vpc",
+                flow_log_name=f"{plan.logged.project}-vpc",
+                resource_type="VPC",
+                resource_id=vpc_id,
+                traffic_type=plan.args.network.traffic,
+                project_name=project,
+                log_store_name=NETWORK_STORE,
+                opts=pulumi.ResourceOptions(parent=self, depends_on=recorded),
+            )
         for alarm, store in alarms_of(plan):
             first = made.get(store.name) or owners[store.name]
             inputs: Any = alarm_inputs(alarm, store, plan, project)

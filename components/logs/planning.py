@@ -16,6 +16,7 @@ from .formats import FORMATS
 
 Collector = Literal["loongcollector", "logtail", "alloy"]
 Stream = Literal["stdout", "stderr"]
+StoreKind = Literal["business", "engine", "platform", "network", "events", "audit", "control plane"]
 STREAMS: Sequence[Stream] = ("stdout", "stderr")
 
 COLLECTORS: Mapping[Flavor, Mapping[str, Collector]] = {
@@ -28,6 +29,7 @@ LOKI = "loki"
 """The system that keeps logs upstream."""
 
 PLATFORM_STORE = "platform"
+NETWORK_STORE = "network"
 JOBS_STORE = "jobs"
 
 CLUSTER_ID = "<cluster id>"
@@ -112,7 +114,7 @@ class StorePlan:
     """
 
     name: str
-    kind: Literal["business", "engine", "platform", "events", "audit", "control plane"]
+    kind: StoreKind
     tenant: str
     retention_days: int | None
     hot_days: int | None = None
@@ -221,6 +223,8 @@ def _stores(args: LogsArgs, logged: Logged) -> Iterator[StorePlan]:
         if args.events.enabled:
             yield StorePlan("events", "events", "", args.events.retention_days)
         return
+    if args.network.enabled:
+        yield StorePlan(NETWORK_STORE, "network", "", args.network.retention_days)
     for name, days in logged.others.items():
         kind = "events" if name == EVENT_STORE else "audit" if name.startswith("audit-") else "control plane"
         yield StorePlan(name, kind, "", days, ours=False)
@@ -377,7 +381,7 @@ def _idle(args: LogsArgs, logged: Logged) -> Iterator[Problem]:
             message = "has no effect on ACK, where systems.node-problem-detector collects and keeps events; remove it"
             yield Problem("events", None, message)
         return
-    for key, alias in (("saved_queries", "savedQueries"), ("action_policy", "actionPolicy")):
+    for key, alias in (("saved_queries", "savedQueries"), ("action_policy", "actionPolicy"), ("network", "network")):
         if key in args.model_fields_set:
             yield Problem(alias, None, "has no effect upstream, where there is no Log Service; remove it")
     if "file_time_zone" in args.model_fields_set:

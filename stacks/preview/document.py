@@ -27,6 +27,7 @@ from components.inputs import Args
 from components.job_classes import Rung
 from components.logs import StorePlan, log_notes
 from components.logs.formats import FORMATS
+from components.logs.planning import StoreKind
 from components.logs.questions import alarms_of, queries_of, runbook
 from components.network import plan_network
 from components.observability import told
@@ -462,7 +463,7 @@ class DocumentLogStore(Args):
     """Where logs are kept."""
 
     name: str
-    kind: Literal["business", "engine", "platform", "events", "audit", "control plane"]
+    kind: StoreKind
     tenant: str
     """Tenant that it belongs to, or an empty text for the platform's."""
     retention_days: int | None

@@ -50,12 +50,35 @@ def test_stores_of_engines_and_of_the_platform() -> None:
             "autoSplit": True,
             "maxSplitShardCount": 64,
         },
+        "logs-network": {
+            "projectName": "acme-logs",
+            "logstoreName": "network",
+            "retentionPeriod": 30,
+            "autoSplit": True,
+            "maxSplitShardCount": 64,
+        },
     }
     index = _named(recording, INDEX)["logs-platform"]
     assert (index["logstore"], index["project"]) == ("platform", "acme-logs")
     assert all(field["type"] in ("text", "json") for field in index["fieldSearches"]), "the default is a number"
     kept = [r.name for r in recording.resources if r.options.retain_on_delete]
     assert kept == ["logs-tenant-data-engine", "logs-tenant-data-engine"]
+
+
+def test_the_flow_log_of_the_vpc() -> None:
+    recording = _collected(planned(network={"traffic": "All"}), vpc_id="vpc-1")
+    (flow,) = [r for r in recording.resources if r.type == "alicloud:vpc/flowLog:FlowLog"]
+    assert flow.inputs == {
+        "flowLogName": "acme-logs-vpc",
+        "resourceType": "VPC",
+        "resourceId": "vpc-1",
+        "trafficType": "All",
+        "projectName": "acme-logs",
+        "logStoreName": "network",
+    }
+    assert [urn.rpartition("::")[2] for urn in flow.dependencies] == ["logs-network"]
+    without = (_collected(planned(network={"enabled": False}), vpc_id="vpc-1"), _collected(planned()))
+    assert not [r for each in without for r in each.resources if r.type == "alicloud:vpc/flowLog:FlowLog"]
 
 
 def test_a_pipeline_of_spark() -> None:

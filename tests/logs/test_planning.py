@@ -26,6 +26,7 @@ def test_stores() -> None:
         "tenant-data-engine": ("engine", "data", 14, None, True, True),
         "tenant-lab": ("business", "lab", 60, 14, False, True),
         "platform": ("platform", "", 30, None, False, True),
+        "network": ("network", "", 30, None, False, True),
         "k8s-event": ("events", "", 90, None, False, False),
         "audit-<cluster id>": ("audit", "", None, None, False, False),
     }
@@ -90,7 +91,7 @@ def test_files_of_ray_are_told_apart_by_their_names() -> None:
 
 
 def test_kinds_can_be_left_out() -> None:
-    plan = planned(engine={"enabled": False}, platform={"enabled": False})
+    plan = planned(engine={"enabled": False}, platform={"enabled": False}, network={"enabled": False})
     assert {p.kind for p in plan.pipelines} == {"business"}
     assert [store.name for store in plan.own_stores] == ["tenant-data", "tenant-lab"]
     kept = planned(business={"enabled": False})
@@ -107,7 +108,7 @@ def test_logtail_takes_lines_as_they_are() -> None:
         ("tenant-lab", "tenant-lab", "", ("stdout", "stderr")),
         ("platform", "platform", "", ("stdout", "stderr")),
     ]
-    assert [store.name for store in plan.own_stores] == ["tenant-data", "tenant-lab", "platform"]
+    assert [store.name for store in plan.own_stores] == ["tenant-data", "tenant-lab", "platform", "network"]
     assert "ErrorsSpike" not in {alarm.name for alarm, _ in alarms_of(plan)}
     assert queries_of(plan) == {}
 
