@@ -160,8 +160,12 @@ class PodTemplate:
         return {**asked, **({str(gpu["name"]): str(gpu["quantity"])} if gpu else {})}
 
     def shape(self) -> PodShape | None:
-        """What a pod asks for, None where it does not say. Raises `UnreadableQuantity`."""
+        """What a pod asks for, None where its first container does not say: what stands beside it asks for little, and
+        would hide that. Raises `UnreadableQuantity`."""
         asked = self.requests
+        first = _asked(next(iter(self.spec.get("containers") or ()), {})) if not self.spark else asked
+        if not all({resource, f"kubernetes.io/batch-{resource}"} & first.keys() for resource in ("cpu", "memory")):
+            return None
         batch_cpu, batch_memory = asked.get("kubernetes.io/batch-cpu"), asked.get("kubernetes.io/batch-memory")
         vcpu = float(batch_cpu) / 1000 if batch_cpu else float(asked.get("cpu", 0))
         memory = float(batch_memory or asked.get("memory", 0)) / 2**30

@@ -175,7 +175,7 @@ def test_markdown(capsys: Output) -> None:
     text = capsys.readouterr().out
     assert text.startswith("<!-- ack-ai-blueprint preview -->\n")
     assert text.count("## ✅") == 2
-    assert text.count("<details>") == text.count("</details>") == 17
+    assert text.count("<details>") == text.count("</details>") == 19
 
 
 def test_datasets_are_folded_in_markdown(capsys: Output) -> None:
@@ -303,7 +303,10 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     in_cluster = {
         line.rpartition("::")[2]
         for line in graph
-        if re.search(r"(Platform|LogCollection)\$(alicloud:cs/|kubernetes:)|TrainingRuntimes\$|Monitoring\$", line)
+        if re.search(
+            r"(Platform|LogCollection)\$(alicloud:cs/|kubernetes:)|TrainingRuntimes\$|Monitoring\$|History\$.*kubernetes:",
+            line,
+        )
     }
     # They go with the bucket that they were in.
     reports = {name for name in (line.rpartition("::")[2] for line in graph) if name.startswith("cost-report")}
@@ -327,6 +330,8 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
         "logs-jobs": "changed",
         "logs-platform": "changed",
         "volumes-curated-role": "changed",
+        "history-volumes-spark-history-role": "changed",
+        "history-volumes-spark-events-role": "changed",
         "volumes-curated-notebooks": "replaced",
         "volumes-curated-notebooks-claim": "replaced",
         **dict.fromkeys(
@@ -353,7 +358,7 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     count = sum(change["action"] == "replaced" and change["custom"] for change in changes)
     gone = sum(change["action"] == "removed" and change["custom"] for change in changes)
     assert gone > 4
-    assert f"4 to add, 4 to change, {count} to replace, {gone} to remove" in text
+    assert f"4 to add, 6 to change, {count} to replace, {gone} to remove" in text
 
 
 def test_only_environments_that_change_are_shown(checkout: Path) -> None:

@@ -13,6 +13,7 @@ from .document import (
     DocumentAlarm,
     DocumentDataset,
     DocumentFinding,
+    DocumentHistoryServer,
     DocumentJobClass,
     DocumentLogs,
     DocumentLogStore,
@@ -293,6 +294,16 @@ def monitoring_lines(monitoring: DocumentMonitoring) -> list[str]:
         *([monitoring.report] if monitoring.report else []),
         *monitoring.notes,
     ]
+
+
+HISTORY_COLUMNS = ("server", "shows jobs of", "reads", "days", "opened by", "inside the cluster")
+
+
+def history_cells(server: DocumentHistoryServer) -> tuple[str, ...]:
+    """A history server as a table shows it."""
+    days = "" if server.days is None else f"{server.days} of {server.kept_days or 'all'} kept"
+    people = f"{server.members} of {server.tenant}" if server.tenant else ""
+    return (f"{server.name} ({server.kind})", ", ".join(server.namespaces), server.reads, days, people, server.address)
 
 
 LOG_STORE_COLUMNS = ("store", "kind", "days kept", "hot", "pipelines", "alarms", "a month")

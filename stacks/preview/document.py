@@ -22,6 +22,7 @@ from components.cache import DatasetPlan
 from components.cache.options import CONSISTENCY
 from components.capacity import Range, Resource, pool_sizes, total_capacity
 from components.cost import Usage, estimate
+from components.history import RayServer
 from components.inputs import Args
 from components.job_classes import Rung
 from components.logs import StorePlan, log_notes
@@ -45,6 +46,7 @@ from policies.evaluation import Outcome, Report
 from ..addresses import AddressNeed, address_needs
 from ..datasets import dataset_notes, dataset_plans, dataset_sharing
 from ..environment import Environment, job_class_plans, pool_plans, roles
+from ..history import history_notes, history_plan, history_sharing
 from ..logs import log_plan
 from ..observability import monitoring_notes, monitoring_plan, report_line, watched_systems
 from ..policy_config import policy_config, usage_by_resource
@@ -427,6 +429,28 @@ class DocumentDashboard(Args):
     """Panels of which no system brings the metrics."""
 
 
+class DocumentHistoryServer(Args):
+    """A server that shows finished jobs. days: for which a job must be there; kept_days: for which the bucket keeps
+    logs, None for ever; members: people who may open it."""
+
+    name: str
+    tenant: str
+    kind: Literal["Spark", "Ray"]
+    namespaces: Sequence[str]
+    reads: str
+    days: int | None
+    kept_days: int | None
+    address: str
+    members: int
+
+
+class DocumentHistory(Args):
+    """What shows finished jobs."""
+
+    servers: Sequence[DocumentHistoryServer]
+    notes: Sequence[str]
+
+
 class DocumentMonitoring(Args):
     """What is watched, and who is told."""
 
@@ -550,6 +574,8 @@ class Document(Args):
     datasets: Sequence[DocumentDataset] = ()
     monitoring: DocumentMonitoring | None = None
     """None: nothing is watched."""
+    history: DocumentHistory | None = None
+    """None: nothing shows finished jobs."""
     logs: DocumentLogs | None = None
     """None: nothing collects logs."""
     unconfirmed: Mapping[str, str] = {}
@@ -613,6 +639,7 @@ def build(
         systems=[_system(system) for system in systems],
         datasets=_datasets(environment, recording.stack),
         monitoring=watched,
+        history=_history(environment, recording.stack),
         logs=_logs(environment, recording, cost),
         queues=_queues(queue_plan(environment, recording.stack)) if environment.in_cluster else None,
         unconfirmed={
@@ -776,7 +803,10 @@ def tenancy(environment: Environment, recording: Recording) -> DocumentTenancy |
     pod_networks = [vswitch.cidr for vswitch in network.of("pods")] if network else [IPv4Network("0.0.0.0/0")]
     resources = [Resource(r.type, r.name, r.applied) for r in recording.resources]
     found = tenant_isolation(resources, assets_of(plans, around), pod_networks)
-    shared = {**sharing(plans), **dataset_sharing(environment, stack)}
+    shared: dict[tuple[str, str, Any, str], str] = dict(sharing(plans))
+    for entries in (dataset_sharing(environment, stack), history_sharing(environment, stack)):
+        for way, reason in entries.items():
+            shared[way] = f"{shared[way]}; {reason}" if way in shared else reason
     ways: dict[tuple[str, str, Any, str], list[str]] = {}
     for way in found.ways:
         ways.setdefault((way.source, way.target, way.kind, way.what), []).append(way.how)
@@ -991,6 +1021,33 @@ def _monitoring(environment: Environment, stack: str) -> DocumentMonitoring | No
         report=report_line(environment, plan),
         notes=monitoring_notes(plan),
     )
+
+
+def _history(environment: Environment, stack: str) -> DocumentHistory | None:
+    plan = history_plan(environment, stack)
+    if plan is None:
+        return None
+    ack = environment.flavor == "ack"
+    servers: list[DocumentHistoryServer] = []
+    for server in (*plan.spark, *plan.ray):
+        of_ray = isinstance(server, RayServer)
+        entry = plan.args.ray if of_ray else plan.args.spark
+        assert entry is not None, "there are no servers without it"
+        bucket = environment.buckets.get(entry.bucket)
+        servers.append(
+            DocumentHistoryServer(
+                name=server.name,
+                tenant=server.tenant,
+                kind="Ray" if of_ray else "Spark",
+                namespaces=server.namespaces,
+                reads=server.place,
+                days=entry.retention_days if ack else None,
+                kept_days=bucket.expire_after_days if bucket else None,
+                address=plan.address(server),
+                members=len(server.people),
+            )
+        )
+    return DocumentHistory(servers=servers, notes=history_notes(plan))
 
 
 def _logs(environment: Environment, recording: Recording, cost: DocumentCost) -> DocumentLogs | None:

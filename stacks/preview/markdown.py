@@ -7,6 +7,7 @@ from policies.reports import counts
 from .describe import (
     ALARM_COLUMNS,
     DATASET_COLUMNS,
+    HISTORY_COLUMNS,
     LOG_STORE_COLUMNS,
     MONITOR_COLUMNS,
     PIPELINE_COLUMNS,
@@ -22,6 +23,7 @@ from .describe import (
     decided,
     describe,
     finding_cells,
+    history_cells,
     holes,
     isolation_rows,
     isolation_sums,
@@ -101,6 +103,10 @@ def render(document: Document, diff: Diff | None = None) -> str:
             *_table(ALARM_COLUMNS, map(alarm_cells, document.monitoring.alarms)),
         ]
         parts += _folded("Monitoring and alarms", [*tables, *lines, ""])
+    if document.history is not None:
+        lines = [f"- {line}" for line in document.history.notes]
+        table = _table(HISTORY_COLUMNS, map(history_cells, document.history.servers))
+        parts += _folded("History servers", [*table, *lines, ""])
     if document.logs is not None:
         tables = [
             *_table(LOG_STORE_COLUMNS, map(log_store_cells, document.logs.stores)),

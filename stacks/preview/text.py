@@ -13,6 +13,7 @@ from policies.reports import counts
 from .describe import (
     ALARM_COLUMNS,
     DATASET_COLUMNS,
+    HISTORY_COLUMNS,
     LOG_STORE_COLUMNS,
     MONITOR_COLUMNS,
     PIPELINE_COLUMNS,
@@ -28,6 +29,7 @@ from .describe import (
     decided,
     describe,
     finding_cells,
+    history_cells,
     holes,
     isolation_rows,
     isolation_sums,
@@ -93,6 +95,7 @@ def render(document: Document, diff: Diff | None = None) -> RenderableType:
         ("Systems, in the order of installation", _systems(document)),
         ("Monitoring: what is read, by estimate", _monitors(document)),
         ("Alarms: when, and whom they tell", _alarms(document)),
+        ("History servers: where finished jobs are shown", _history(document)),
         ("Log stores: what is kept, and for how long", _log_stores(document)),
         ("Log pipelines: what is collected from where", _pipelines(document)),
         ("Tenants: what each is guaranteed, and may use", _tenants(document)),
@@ -237,6 +240,15 @@ def _systems(document: Document) -> RenderableType | None:
     for system in document.systems:
         table.add_row(*map(escape, system_cells(system)))
     return table
+
+
+def _history(document: Document) -> RenderableType | None:
+    if document.history is None:
+        return None
+    table = _table(*HISTORY_COLUMNS)
+    for server in document.history.servers:
+        table.add_row(*map(escape, history_cells(server)))
+    return Group(table, *map(escape, document.history.notes))
 
 
 def _monitors(document: Document) -> RenderableType | None:
