@@ -6,7 +6,7 @@ and `||` are always looked at.
 
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import celpy
 from celpy.celtypes import BoolType, DoubleType, IntType, ListType, MapType, StringType
@@ -65,27 +65,26 @@ FUNCTIONS: dict[str, Any] = {"sum": _sum, "quantity": _quantity, "isGreaterThan"
 """Functions of Kubernetes' CEL that are none of CEL itself."""
 
 
-class _Later:
-    """Stands for a value that is unknown."""
+class _Later(MapType):
+    """Stands for a value that is unknown: whoever looks at it must wait."""
 
     def __init__(self, path: str) -> None:
+        super().__init__()
         self.path = path
 
+    def __getitem__(self, key: Any) -> NoReturn:
+        raise Deferred(self.path)
 
-def _known(value: Any) -> Any:
-    if isinstance(value, _Later):
-        raise Deferred(value.path)
-    return value
+    def __eq__(self, other: Any) -> NoReturn:
+        raise Deferred(self.path)
 
 
 class _Map(MapType):
     def __getitem__(self, key: Any) -> Any:
-        return _known(super().__getitem__(key))
-
-
-class _List(ListType):
-    def __iter__(self) -> Any:
-        return map(_known, super().__iter__())
+        value = super().__getitem__(key)
+        if isinstance(value, _Later):
+            raise Deferred(value.path)
+        return value
 
 
 class _Variables(MapType):
@@ -109,7 +108,7 @@ def converted(value: Any, path: str) -> Any:
         items = {str(key): item for key, item in value.items() if item is not None}
         return _Map({StringType(key): converted(item, f"{path}.{key}".lstrip(".")) for key, item in items.items()})
     if isinstance(value, list | tuple):
-        return _List(converted(item, f"{path}[{index}]") for index, item in enumerate(value))
+        return ListType(converted(item, f"{path}[{index}]") for index, item in enumerate(value))
     if isinstance(value, bool):
         return BoolType(value)
     if isinstance(value, int | float):

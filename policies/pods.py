@@ -69,7 +69,7 @@ def violations(declaration: Declaration, subject: Subject[PodConfig]) -> Iterato
 
 def _objects(declaration: Declaration, resource: Resource) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """What a rule looks at in a resource, as it would be in the cluster, each with its path."""
-    manifest = {**resource.inputs.plain, "kind": resource.kind}
+    manifest: dict[str, Any] = {**resource.inputs.plain, "kind": resource.kind}
     if declaration.kinds is PODS or declaration.kinds is SERVERS:
         for template in _templates(resource):
             pod = {"kind": "Pod", "metadata": template.metadata, "spec": template.pod_spec(manifest)}
