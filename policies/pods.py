@@ -57,7 +57,7 @@ def violations(declaration: Declaration, subject: Subject[PodConfig]) -> Iterato
     namespace = metadata.given("namespace") if metadata else None
     if not declaration.applies(parameters) or namespace in subject.config.excluded_namespaces:
         return
-    for path, found in _objects(declaration, subject.resource):
+    for path, found in objects(declaration, subject.resource):
         try:
             names = offenders(declaration, found, parameters, path)
         except (Failed, UnreadableQuantity):
@@ -67,7 +67,7 @@ def violations(declaration: Declaration, subject: Subject[PodConfig]) -> Iterato
             yield f"{', '.join(names)}{f' in {path}' if path else ''} {declaration.says}"
 
 
-def _objects(declaration: Declaration, resource: Resource) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def objects(declaration: Declaration, resource: Resource) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """What a rule looks at in a resource, as it would be in the cluster, each with its path."""
     manifest: dict[str, Any] = {**resource.inputs.plain, "kind": resource.kind}
     if declaration.kinds is PODS or declaration.kinds is SERVERS:
