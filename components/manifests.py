@@ -94,7 +94,7 @@ class PodTemplate:
             main = [{"name": "main", **container} for container in self.spec["containers"]]
             sidecars = self.node.get("sidecars") or []
             spec = {**found, "containers": [*main, *sidecars], "hostNetwork": shared.get("hostNetwork")}
-            return {key: value for key, value in spec.items() if value is not None}
+            return _stated(spec)
         return self._spark_pod(manifest) if self.spark else self.spec
 
     def _spark_pod(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -102,7 +102,7 @@ class PodTemplate:
         spec = manifest.get("spec") or {}
         spec = (spec.get("template") or {}) if "schedule" in spec else spec
         memory = self.node.get("memory", "1g")
-        main: dict[str, Any] = {
+        main = {
             "name": "spark",
             "image": self.node.get("image") or spec.get("image") or "",
             "resources": {
@@ -111,15 +111,16 @@ class PodTemplate:
             },
             "securityContext": self.node.get("securityContext"),
         }
-        pod = {
-            "containers": [main, *(self.node.get("sidecars") or [])],
-            "initContainers": self.node.get("initContainers"),
-            "securityContext": self.node.get("podSecurityContext"),
-            "priorityClassName": self.node.get("priorityClassName"),
-            "hostNetwork": self.node.get("hostNetwork"),
-            "volumes": spec.get("volumes"),
-        }
-        return {key: value for key, value in pod.items() if value is not None}
+        return _stated(
+            {
+                "containers": [_stated(main), *(self.node.get("sidecars") or [])],
+                "initContainers": self.node.get("initContainers"),
+                "securityContext": self.node.get("podSecurityContext"),
+                "priorityClassName": self.node.get("priorityClassName"),
+                "hostNetwork": self.node.get("hostNetwork"),
+                "volumes": spec.get("volumes"),
+            }
+        )
 
     def pods(self, manifest: Mapping[str, Any]) -> int:
         """How many pods of the template a job starts with: replicas, parallelism or executors, else one."""
@@ -219,6 +220,11 @@ class PodTemplate:
             for expression in term.get("matchExpressions") or ():
                 if expression.get("operator") == "In":
                     yield from ((expression["key"], value) for value in expression.get("values") or ())
+
+
+def _stated(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values without those that are not there."""
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _count(value: object) -> int:

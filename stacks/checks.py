@@ -33,6 +33,7 @@ from .environment import (
     compute,
     roles,
 )
+from .gatekeeper import admission_problems
 from .observability import observability_problems
 from .queues import group_problems, queue_problems
 from .systems import job_kind_problems, mending_problems, systems_of
@@ -76,6 +77,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     problems = [*_policy_problems(environment)]
     problems += _caught("systems", lambda: systems_of(environment))
     problems += [*job_kind_problems(environment), *mending_problems(environment)]
+    problems += admission_problems(environment, stack)
     if environment.flavor == "upstream":
         problems += [*_upstream_problems(environment), *group_problems(environment)]
         problems += [*dataset_problems(environment, stack, {})]
