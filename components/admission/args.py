@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 from ..inputs import Args
 from ..job_classes.args import NAMESPACE
 
-Level = Literal["deny", "warn", "dryrun", "off"]
+Level = Literal["deny", "warn", "dryrun", "disabled"]
 """What happens to an object that breaks a rule: it is refused, let in with a warning, let in and only reported, or not
 looked at. ACK's policies have no `dryrun`."""
 
@@ -17,7 +17,7 @@ class AdmissionRuleArgs(Args):
     """How one rule is held at admission."""
 
     level: Level | None = None
-    """`deny`, `warn`, `dryrun` (not on ACK) or `off`. None: the rule's own, and `off` where it lacks a parameter."""
+    """`deny`, `warn`, `dryrun` (not on ACK) or `disabled`. None: the rule's own, and `disabled` where it lacks a parameter."""
 
     parameters: Mapping[str, JsonValue] = {}
     """Parameters of the rule."""

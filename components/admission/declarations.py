@@ -131,7 +131,7 @@ class Declaration:
     says: str
     reference: str
     level: Literal["mandatory", "advisory"] = "advisory"
-    admission: Level = "off"
+    admission: Level = "disabled"
     kinds: Kinds = field(default_factory=lambda: PODS)
     variables: Mapping[str, str] = field(default_factory=lambda: POD_VARIABLES)
     parameters: type[Parameters] = Parameters

@@ -95,7 +95,7 @@ class RulePlan:
 class AdmissionPlan:
     """The rules that are held at admission.
 
-    namespaces: of the tenants; excluded: never looked at; left_out: rules that are held at previews alone.
+    namespaces: of the tenants; excluded: never looked at; left_out: rules that are not held.
     """
 
     flavor: Flavor
@@ -103,6 +103,10 @@ class AdmissionPlan:
     namespaces: Sequence[str]
     excluded: Sequence[str]
     left_out: Sequence[str]
+
+    def holders(self, rule: RulePlan) -> Sequence[str]:
+        """What holds a rule: ACK's policies, or the kind of its constraint."""
+        return [policy.name for policy in rule.declaration.ack] if self.flavor == "ack" else [rule.declaration.kind]
 
 
 def plan_admission(
@@ -139,7 +143,7 @@ def plan_admission(
             problem.under(f"rules.{name}") for problem in _problems(declaration, rule, parameters, flavor, namespaces)
         ]
         level = rule.level or _level(declaration, rule, parameters, flavor)
-        if level == "off":
+        if level == "disabled":
             left_out.append(name)
         else:
             rules.append(RulePlan(declaration, level, parameters, rule.namespaces))
@@ -153,7 +157,7 @@ def _level(declaration: Declaration, rule: AdmissionRuleArgs, parameters: Mappin
     held = declaration.applies(parameters)
     if flavor == "ack":
         held = held and bool(declaration.ack) and (bool(rule.namespaces) or not _whole(declaration))
-    return declaration.admission if held else "off"
+    return declaration.admission if held else "disabled"
 
 
 def _whole(declaration: Declaration) -> bool:
@@ -170,7 +174,7 @@ def _problems(
     for index, namespace in enumerate(rule.namespaces):
         if namespace not in namespaces:
             yield Problem(f"namespaces[{index}]", namespace, one_of(namespace, namespaces, "a namespace of a tenant"))
-    if rule.level in (None, "off"):
+    if rule.level in (None, "disabled"):
         return
     if not declaration.applies(parameters):
         yield Problem(f"parameters.{declaration.required}", None, "missing; without it the rule does nothing")

@@ -119,7 +119,7 @@ def test_a_rule_that_gets_its_parameter_is_held(flavor: Flavor) -> None:
     rules = _levels(plan_admission(EVERYTHING, flavor, SPACES))
     assert rules["images-from-registries"] == rules["labels-present"] == rules["volumes-within-size"] == "deny"
     assert rules["services-have-probes"] == rules["pods-not-root"] == "warn"
-    off = AdmissionArgs(rules={"containers-not-privileged": AdmissionRuleArgs(level="off")})
+    off = AdmissionArgs(rules={"containers-not-privileged": AdmissionRuleArgs(level="disabled")})
     assert "containers-not-privileged" in plan_admission(off, flavor, SPACES).left_out
 
 
