@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .admission import AdmissionArgs, AdmissionPlan, AdmissionPolicies, AdmissionRuleArgs, plan_admission
     from .alarms import NotificationArgs, StorageAlarmArgs, StorageAlarms
     from .cache import (
         BucketBandwidth,
@@ -147,6 +148,13 @@ if TYPE_CHECKING:
     from .volumes import NasStorageClassArgs, VolumeArgs, Volumes
 
 _MODULES = {
+    "admission": (
+        "AdmissionArgs",
+        "AdmissionPlan",
+        "AdmissionPolicies",
+        "AdmissionRuleArgs",
+        "plan_admission",
+    ),
     "alarms": (
         "NotificationArgs",
         "StorageAlarmArgs",
@@ -355,6 +363,10 @@ _MODULES = {
 }
 
 __all__ = [
+    "AdmissionArgs",
+    "AdmissionPlan",
+    "AdmissionPolicies",
+    "AdmissionRuleArgs",
     "AlarmArgs",
     "AlarmTargetArgs",
     "Audience",
@@ -507,6 +519,7 @@ __all__ = [
     "ZoneCidrs",
     "ZoneScale",
     "deliver",
+    "plan_admission",
     "plan_datasets",
     "plan_job_classes",
     "plan_monitoring",

@@ -117,6 +117,7 @@ class PodTemplate:
                 "initContainers": self.node.get("initContainers"),
                 "securityContext": self.node.get("podSecurityContext"),
                 "priorityClassName": self.node.get("priorityClassName"),
+                "serviceAccountName": self.node.get("serviceAccount"),
                 "hostNetwork": self.node.get("hostNetwork"),
                 "volumes": spec.get("volumes"),
             }

@@ -16,6 +16,9 @@ SYSTEMS = {"ack": ("gatekeeper", "policy-templates"), "upstream": ("gatekeeper",
 """The systems that hold rules at admission, by flavour."""
 
 
+QUEUED = "jobs-name-their-queue"
+
+
 def admission_plan(environment: Environment, stack: str) -> AdmissionPlan | None:
     """The rules of a valid environment; None where none are held."""
     return _plan(environment, stack) if _held(environment) else None
@@ -48,7 +51,17 @@ def _defaults(environment: Environment) -> Mapping[str, Mapping[str, Any]]:
     """Parameters of rules that follow from the rest of an environment."""
     queues = environment.queues
     label = QUEUE_LABELS.get(engine_of(queues, environment.flavor))
-    return {"jobs-name-their-queue": {"labels": [label]}} if queues.enabled and label else {}
+    return {QUEUED: {"labels": [label]}} if queues.enabled and label else {}
+
+
+def preview_parameters(environment: Environment, stack: str) -> Mapping[str, Mapping[str, Any]]:
+    """Configuration of the policies of the same names: what an environment says of a rule, previews hold, too."""
+    stated = {name: rule.parameters for name, rule in environment.admission.rules.items()}
+    found = {name: {**values} for name, values in {**_defaults(environment), **stated}.items() if values}
+    if QUEUED in found:
+        # What the platform runs for itself does not queue.
+        found[QUEUED]["excludedNamespaces"] = list(platform_namespaces(environment, stack))
+    return found
 
 
 def platform_namespaces(environment: Environment, stack: str) -> Sequence[str]:
@@ -60,9 +73,9 @@ def admission_problems(environment: Environment, stack: str) -> Iterator[Problem
     """What is wrong with the rules of an environment."""
     admission = environment.admission
     if not _held(environment):
-        if admission.enabled is None and admission.rules:
-            needs = " and ".join(_missing(environment)) or "tenants, and inCluster"
-            yield Problem("admission.rules", sorted(admission.rules), f"are held nowhere; that needs {needs}")
+        needs = [*_missing(environment), *([] if environment.tenants else ["tenants"])]
+        if admission.enabled is None and admission.rules and needs:
+            yield Problem("admission.rules", sorted(admission.rules), f"held nowhere; add {' and '.join(needs)}")
         return
     missing = _missing(environment)
     if missing:

@@ -8,13 +8,15 @@ from pulumi_policy import EnforcementLevel
 from policies.rules import RULES
 
 from .environment import Environment
+from .gatekeeper import preview_parameters
 from .observability import monitoring_plan
 
 
 def policy_config(environment: Environment, stack: str) -> Mapping[str, Mapping[str, Any]]:
     """The content of a `--policy-pack-config` file: level and configuration of each policy, by its name."""
     quotas = environment.quotas
-    configs: dict[str, dict[str, Any]] = {
+    configs: dict[str, Mapping[str, Any]] = {
+        **preview_parameters(environment, stack),
         "nodes-within-quota": {"maximum": quotas.nodes},
         "vcpu-within-quota": {"maximum": quotas.vcpu},
         "memory-within-quota": {"maximum": quotas.memory_gib},

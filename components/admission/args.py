@@ -17,7 +17,8 @@ class AdmissionRuleArgs(Args):
     """How one rule is held at admission."""
 
     level: Level | None = None
-    """`deny`, `warn`, `dryrun` (not on ACK) or `disabled`. None: the rule's own, and `disabled` where it lacks a parameter."""
+    """`deny`, `warn`, `dryrun` (not on ACK) or `disabled`. None: the rule's own, and `disabled` where it lacks a
+    parameter, or ACK a policy."""
 
     parameters: Mapping[str, JsonValue] = {}
     """Parameters of the rule."""

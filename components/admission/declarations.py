@@ -488,16 +488,17 @@ DECLARATIONS: Sequence[Declaration] = (
     Declaration(
         name="no-automounted-tokens",
         severity="low",
-        must="Pods that do not call the API server should have no token for it.",
-        how="Set automountServiceAccountToken to false.",
+        must="Pods without a service account of their own should have no token for the API server.",
+        how="Set automountServiceAccountToken to false, or name a service account that may do what the pod needs.",
         offenders=(
-            "has(variables.pod.automountServiceAccountToken) && !variables.pod.automountServiceAccountToken ? [] : "
+            "has(variables.pod.automountServiceAccountToken) && !variables.pod.automountServiceAccountToken || "
+            "has(variables.pod.serviceAccountName) && variables.pod.serviceAccountName != 'default' ? [] : "
             "['automountServiceAccountToken']"
         ),
-        says="should be false where the pod does not call the API server.",
+        says="should be false: the pod has no service account of its own.",
         reference="https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/",
         variables={"pod": POD},
-        ack=[AckPolicy("ACKBlockAutomountToken")],
+        ack=[AckPolicy("ACKBlockAutomountToken", whole=True)],
     ),
     Declaration(
         name="volumes-within-size",

@@ -52,10 +52,9 @@ EVERYTHING = AdmissionArgs(
         "labels-present": AdmissionRuleArgs(parameters={"labels": ["team"]}),
         "services-have-probes": AdmissionRuleArgs(namespaces=["serving"]),
         "volumes-within-size": AdmissionRuleArgs(parameters={"largest": "500Gi"}, namespaces=["ray"]),
-        **{
-            name: AdmissionRuleArgs(level="warn")
-            for name in ("pods-read-only-root", "pods-not-root", "no-automounted-tokens")
-        },
+        "no-automounted-tokens": AdmissionRuleArgs(level="warn", namespaces=["serving"]),
+        "pods-not-root": AdmissionRuleArgs(level="warn"),
+        "pods-read-only-root": AdmissionRuleArgs(level="warn"),
     }
 )
 

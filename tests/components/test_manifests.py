@@ -311,7 +311,13 @@ def test_the_pods_of_a_workflow_have_what_it_says_of_all(kind: str) -> None:
 
 @pytest.mark.parametrize("scheduled", [False, True])
 def test_the_pods_of_spark_have_what_spark_gives_them(scheduled: bool) -> None:
-    driver = {"cores": 2, "memory": "4g", "podSecurityContext": {"runAsUser": 185}, "priorityClassName": "job-high"}
+    driver: dict[str, Any] = {
+        "cores": 2,
+        "memory": "4g",
+        "podSecurityContext": {"runAsUser": 185},
+        "priorityClassName": "job-high",
+    }
+    driver["serviceAccount"] = "spark"
     executor = {"coreRequest": "500m", "image": "own:1", "securityContext": {"privileged": False}}
     application = {"image": "spark:4", "volumes": [{"name": "v"}], "driver": driver, "executor": executor}
     kind = "ScheduledSparkApplication" if scheduled else "SparkApplication"
@@ -322,6 +328,7 @@ def test_the_pods_of_spark_have_what_spark_gives_them(scheduled: bool) -> None:
         "containers": [{"name": "spark", "image": "spark:4", "resources": resources}],
         "securityContext": {"runAsUser": 185},
         "priorityClassName": "job-high",
+        "serviceAccountName": "spark",
         "volumes": [{"name": "v"}],
     }
     (container,) = other["containers"]
