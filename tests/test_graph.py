@@ -77,6 +77,18 @@ def test_a_custom_resource_lives_within_the_life_of_its_definitions_owner(stack:
     assert checked or not environment.tenants
 
 
+def test_acks_policies_wait_for_what_holds_them() -> None:
+    resources = {resource.urn: resource for resource in record_environment("prod", read_stack_config("prod")).resources}
+    instances = [
+        r for r in resources.values() if r.type == "alicloud:cs/kubernetesPolicyInstance:KubernetesPolicyInstance"
+    ]
+    assert instances
+    for instance in instances:
+        before = {resources[urn].name for urn in _before(instance, resources)}
+        spaces = {f"tenant-{tenant}-{space}" for tenant, space in (("research", "notebooks"), ("inference", "serving"))}
+        assert {"platform-gatekeeper", "platform-policy-templates", *spaces} <= before
+
+
 @pytest.mark.parametrize("stack", ENVIRONMENTS)
 def test_systems_wait_for_what_they_require(stack: str) -> None:
     config = read_stack_config(stack)
