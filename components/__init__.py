@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .admission import AdmissionArgs, AdmissionPlan, AdmissionPolicies, AdmissionRuleArgs, plan_admission
     from .alarms import NotificationArgs, StorageAlarmArgs, StorageAlarms
     from .cache import (
         BucketBandwidth,
@@ -160,6 +161,13 @@ if TYPE_CHECKING:
     from .volumes import NasStorageClassArgs, VolumeArgs, Volumes
 
 _MODULES = {
+    "admission": (
+        "AdmissionArgs",
+        "AdmissionPlan",
+        "AdmissionPolicies",
+        "AdmissionRuleArgs",
+        "plan_admission",
+    ),
     "alarms": (
         "NotificationArgs",
         "StorageAlarmArgs",
@@ -381,6 +389,10 @@ _MODULES = {
 }
 
 __all__ = [
+    "AdmissionArgs",
+    "AdmissionPlan",
+    "AdmissionPolicies",
+    "AdmissionRuleArgs",
     "AlarmArgs",
     "AlarmTargetArgs",
     "Audience",
@@ -547,6 +559,7 @@ __all__ = [
     "ZoneCidrs",
     "ZoneScale",
     "deliver",
+    "plan_admission",
     "plan_datasets",
     "plan_history",
     "plan_job_classes",

@@ -84,20 +84,44 @@ class PodTemplate:
         return self.metadata.get("annotations") or {}
 
     def pod_spec(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The spec of a pod, as far as the template tells: of Spark's pods the image and the priority class.
+        """The spec of a pod, as far as the template tells; amounts of Spark's pods are as Spark writes them.
 
         manifest: the one that the template stands in.
         """
         if self.argo:
-            known = ("containers", "initContainers", "priorityClassName", "volumes", "serviceAccountName")
-            return {key: self.spec[key] for key in known if key in self.spec}
-        if not self.spark:
-            return self.spec
+            shared = _workflow_spec(manifest)[1]
+            found = {key: self.spec.get(key, shared.get(key)) for key in ARGO_FIELDS}
+            main = [{"name": "main", **container} for container in self.spec["containers"]]
+            sidecars = self.node.get("sidecars") or []
+            spec = {**found, "containers": [*main, *sidecars], "hostNetwork": shared.get("hostNetwork")}
+            return _stated(spec)
+        return self._spark_pod(manifest) if self.spark else self.spec
+
+    def _spark_pod(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A pod that Spark makes: it requests CPU and memory, and has a limit of memory, whatever is written."""
         spec = manifest.get("spec") or {}
         spec = (spec.get("template") or {}) if "schedule" in spec else spec
-        priority = self.node.get("priorityClassName")
-        containers = [{"name": "spark", "image": str(self.node.get("image") or spec.get("image") or "")}]
-        return {"containers": containers, **({"priorityClassName": priority} if priority else {})}
+        memory = self.node.get("memory", "1g")
+        main = {
+            "name": "spark",
+            "image": self.node.get("image") or spec.get("image") or "",
+            "resources": {
+                "requests": {"cpu": self.node.get("coreRequest", self.node.get("cores", 1)), "memory": memory},
+                "limits": {"memory": memory},
+            },
+            "securityContext": self.node.get("securityContext"),
+        }
+        return _stated(
+            {
+                "containers": [_stated(main), *(self.node.get("sidecars") or [])],
+                "initContainers": self.node.get("initContainers"),
+                "securityContext": self.node.get("podSecurityContext"),
+                "priorityClassName": self.node.get("priorityClassName"),
+                "serviceAccountName": self.node.get("serviceAccount"),
+                "hostNetwork": self.node.get("hostNetwork"),
+                "volumes": spec.get("volumes"),
+            }
+        )
 
     def pods(self, manifest: Mapping[str, Any]) -> int:
         """How many pods of the template a job starts with: replicas, parallelism or executors, else one."""
@@ -203,6 +227,11 @@ class PodTemplate:
                     yield from ((expression["key"], value) for value in expression.get("values") or ())
 
 
+def _stated(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values without those that are not there."""
+    return {key: value for key, value in values.items() if value is not None}
+
+
 def _count(value: object) -> int:
     """A number of pods; one where none is said, or what only a workflow knows."""
     return int(value) if isinstance(value, int) or (isinstance(value, str) and value.isdigit()) else 1
@@ -254,10 +283,24 @@ def pod_templates(manifest: Mapping[str, Any]) -> Sequence[PodTemplate]:
     return list(_templates(manifest.get("spec") or {}, "spec"))
 
 
-def _workflow_templates(manifest: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+ARGO_FIELDS = (
+    *("initContainers", "priorityClassName", "volumes", "serviceAccountName", "securityContext"),
+    "automountServiceAccountToken",
+)
+"""Fields of a pod that a template of a workflow has, or the workflow for all of them. Source: argoproj/argo-workflows
+v4.1, fields of Template and WorkflowSpec."""
+
+
+def _workflow_spec(manifest: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The spec of a workflow, and where it stands."""
     path, spec = "spec", manifest.get("spec") or {}
     if manifest.get("kind") == "CronWorkflow":
         path, spec = "spec.workflowSpec", spec.get("workflowSpec") or {}
+    return path, spec
+
+
+def _workflow_templates(manifest: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    path, spec = _workflow_spec(manifest)
     templates: list[Any] = spec.get("templates") or []
     for index, template in enumerate(templates):
         if isinstance(template, dict):

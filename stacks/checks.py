@@ -36,6 +36,7 @@ from .environment import (
     compute,
     roles,
 )
+from .gatekeeper import admission_problems
 from .history import environment_history_problems
 from .logs import log_collection_problems
 from .messages import problems_of
@@ -82,6 +83,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     problems = [*_policy_problems(environment)]
     problems += _caught("systems", lambda: systems_of(environment))
     problems += [*job_kind_problems(environment), *mending_problems(environment)]
+    problems += admission_problems(environment, stack)
     if environment.flavor == "upstream":
         problems += [*_upstream_problems(environment), *group_problems(environment)]
         problems += [*dataset_problems(environment, stack, {})]

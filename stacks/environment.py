@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
+from components.admission import AdmissionArgs
 from components.alarms import NotificationArgs, StorageAlarmArgs
 from components.cache import CachingArgs, DatasetArgs
 from components.cluster import ClusterArgs
@@ -341,6 +342,9 @@ class Environment(Args):
 
     queues: QueuesArgs = QueuesArgs()
     """The queues that all kinds of jobs go through."""
+
+    admission: AdmissionArgs = AdmissionArgs()
+    """Rules that Gatekeeper holds over whatever is submitted to the tenants' namespaces."""
 
     kubernetes: KubernetesArgs = KubernetesArgs()
     """The cluster of an upstream environment."""

@@ -7,6 +7,7 @@ import pulumi
 import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 
+from components.admission import AdmissionPolicies
 from components.alarms import StorageAlarms
 from components.cache import DatasetArgs, DatasetCloud, Datasets
 from components.cluster import Cluster
@@ -34,6 +35,8 @@ from components.volumes import VolumeArgs, Volumes
 
 from .datasets import FLUID, dataset_surroundings
 from .environment import ACCESS_LOGS, Environment, bucket_owners, compute
+from .gatekeeper import SYSTEMS as ADMISSION_SYSTEMS
+from .gatekeeper import admission_plan
 from .history import history_plan
 from .logs import log_plan, log_stores
 from .observability import PROMETHEUS, monitoring_plan, report_bucket, watched_systems
@@ -155,6 +158,7 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
     job_classes = inside and _in_cluster(environment, cluster, pools, platform, tenants, inside)
     if inside:
         _queues(environment, stack, platform, tenants, inside, deleted_with=cluster.resource)
+        _admission(environment, stack, platform, tenants, inside, cluster)
     volumes = None
     if environment.volumes or environment.storage_classes:
         volumes = Volumes(
@@ -397,6 +401,28 @@ def _queues(
         priority_classes=environment.flavor == "upstream",
         deleted_with=deleted_with,
         opts=opts(*(platform.systems.get(name) for name in SYSTEMS[plan.engine]), *spaces),
+    )
+
+
+def _admission(
+    environment: Environment,
+    stack: str,
+    platform: Platform,
+    tenants: Mapping[str, Tenant],
+    opts: Callable[..., pulumi.ResourceOptions],
+    cluster: Cluster | None = None,
+) -> None:
+    """Register what Gatekeeper holds, behind it and the namespaces that it is about."""
+    plan = admission_plan(environment, stack)
+    if plan is None:
+        return
+    spaces = [space for tenant in tenants.values() for space in tenant.namespaces.values()]
+    AdmissionPolicies(
+        "admission",
+        plan,
+        cluster_id=cluster.cluster_id if cluster else None,
+        deleted_with=cluster.resource if cluster else None,
+        opts=opts(*(platform.systems[name] for name in ADMISSION_SYSTEMS[plan.flavor]), *spaces),
     )
 
 
@@ -671,6 +697,7 @@ def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
         return pulumi.ResourceOptions(providers=[provider], depends_on=first)
 
     _queues(environment, stack, platform, tenants, opts)
+    _admission(environment, stack, platform, tenants, opts)
     watching = platform.systems.get(PROMETHEUS)
     _monitoring(environment, stack, opts(watching))
     _cost_report(environment, stack, opts, watching=watching)

@@ -129,6 +129,38 @@ def test_production_shows_what_caches_data(capsys: Output) -> None:
         assert expected in text
 
 
+ADMISSION = "Admission: what Gatekeeper holds in the tenants' namespaces, whoever submits it"
+
+
+def test_what_is_held_at_admission_is_shown(capsys: Output) -> None:
+    main(["prod"])
+    _, *lines = _section(capsys.readouterr().out, ADMISSION)
+    rows = [re.split(r" {2,}", line) for line in lines]
+    assert ["services-have-probes", "warn", "ACKRequiredProbes", "serving"] in [row[:4] for row in rows]
+    hosts = "ACKPSPHostNamespace, ACKPSPHostNetworkingPorts, ACKBlockVolumeTypes"
+    assert ["pods-without-host-access", "deny", hosts, "all tenants"] in [row[:4] for row in rows]
+    assert lines[-1].startswith("Not held there: containers-have-memory-limits, images-not-latest, ")
+    main(["local"])
+    _, *lines = _section(capsys.readouterr().out, ADMISSION)
+    assert any(re.match(r"gang-size +deny +GangSize +all tenants ", line) for line in lines)
+    (queued,) = [line for line in lines if line.startswith("jobs-name-their-queue ")]
+    assert queued.endswith("labels: kueue.x-k8s.io/queue-name")
+    main(["dev"])
+    assert "Admission:" not in capsys.readouterr().out
+
+
+def test_what_is_held_at_admission_is_in_json_and_markdown(capsys: Output) -> None:
+    main(["prod", "--format", "json"])
+    admission = json.loads(capsys.readouterr().out)["admission"]
+    (probes,) = [rule for rule in admission["rules"] if rule["rule"] == "services-have-probes"]
+    assert (probes["level"], probes["by"], probes["namespaces"]) == ("warn", ["ACKRequiredProbes"], ["serving"])
+    assert "gang-size" in admission["leftOut"]
+    main(["prod", "--format", "markdown"])
+    text = capsys.readouterr().out
+    assert "<summary>Admission in the tenants' namespaces</summary>" in text
+    assert "| services-have-probes | warn | ACKRequiredProbes | serving |" in text
+
+
 def test_datasets_outside_the_cloud_have_no_figures(capsys: Output) -> None:
     main(["local"])
     _, *lines = _section(capsys.readouterr().out, "Datasets: what caches them, and what that delivers")

@@ -10,6 +10,8 @@ from components.storage import RESTORE_TIMES
 from .diff import Diff
 from .document import (
     Document,
+    DocumentAdmission,
+    DocumentAdmissionRule,
     DocumentAlarm,
     DocumentDataset,
     DocumentFinding,
@@ -192,6 +194,25 @@ def queue_lines(queues: DocumentQueues) -> list[str]:
     """What stands below the table of queues."""
     kinds = f"Engine {queues.engine}. These jobs queue: {', '.join(queues.kinds)}; the pods of others only count."
     return [*(queue_sums(queue) for queue in queues.queues if queue.minima_below), kinds, *queues.notes]
+
+
+ADMISSION_COLUMNS = ("rule", "", "by", "where", "what must be true")
+
+
+def admission_cells(rule: DocumentAdmissionRule) -> tuple[str, ...]:
+    """A rule that is held at admission as a table shows it."""
+    told = [
+        f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        for key, value in rule.parameters.items()
+        if value
+    ]
+    where = ", ".join(rule.namespaces) or "all tenants"
+    return (rule.rule, rule.level, ", ".join(rule.by), where, "; ".join([rule.must.removesuffix("."), *told]))
+
+
+def admission_lines(admission: DocumentAdmission) -> list[str]:
+    """What stands below the table of rules."""
+    return [f"Not held there: {', '.join(admission.left_out)}."] if admission.left_out else []
 
 
 DATASET_COLUMNS = (

@@ -17,6 +17,7 @@ from pulumi import _types  # pyright: ignore[reportPrivateUsage]
 from pydantic import JsonValue
 
 from components import catalog
+from components.admission import AdmissionPlan
 from components.alarms import STORAGE_ALARMS
 from components.cache import DatasetPlan
 from components.cache.options import CONSISTENCY
@@ -46,6 +47,7 @@ from policies.evaluation import Outcome, Report
 from ..addresses import AddressNeed, address_needs
 from ..datasets import dataset_notes, dataset_plans, dataset_sharing
 from ..environment import Environment, job_class_plans, pool_plans, roles
+from ..gatekeeper import admission_plan
 from ..history import history_notes, history_plan, history_sharing
 from ..logs import log_plan
 from ..observability import monitoring_notes, monitoring_plan, report_line, watched_systems
@@ -327,6 +329,27 @@ class DocumentQueues(Args):
     notes: Sequence[str]
 
 
+class DocumentAdmissionRule(Args):
+    """One rule that is held at admission."""
+
+    rule: str
+    level: Literal["deny", "warn", "dryrun"]
+    by: Sequence[str]
+    """ACK's policies, or the kind of Gatekeeper's constraint."""
+    namespaces: Sequence[str]
+    """Empty: all that have the label of a tenant."""
+    parameters: Mapping[str, JsonValue]
+    must: str
+
+
+class DocumentAdmission(Args):
+    """What Gatekeeper holds in the tenants' namespaces, whoever submits it."""
+
+    rules: Sequence[DocumentAdmissionRule]
+    left_out: Sequence[str]
+    """Rules that are not held there."""
+
+
 class DocumentDelivery(Args):
     """What a cache delivers with what its source guarantees."""
 
@@ -571,6 +594,8 @@ class Document(Args):
     systems: Sequence[DocumentSystem] = ()
     queues: DocumentQueues | None = None
     """None: jobs do not queue."""
+    admission: DocumentAdmission | None = None
+    """None: nothing is held at admission but what tenants bring."""
     datasets: Sequence[DocumentDataset] = ()
     monitoring: DocumentMonitoring | None = None
     """None: nothing is watched."""
@@ -642,6 +667,7 @@ def build(
         history=_history(environment, recording.stack),
         logs=_logs(environment, recording, cost),
         queues=_queues(queue_plan(environment, recording.stack)) if environment.in_cluster else None,
+        admission=_admission(admission_plan(environment, recording.stack)),
         unconfirmed={
             **{system.name: system.unconfirmed for system in systems if system.unconfirmed},
             **{f"monitor {m.name}": m.unconfirmed for m in (watched.monitors if watched else ()) if m.unconfirmed},
@@ -908,6 +934,27 @@ def _queues(plan: QueuePlan) -> DocumentQueues | None:
         )
     return DocumentQueues(
         engine=plan.engine, queues=queues, kinds=sorted(markers(plan, namespace)), notes=queue_notes(plan)
+    )
+
+
+def _admission(plan: AdmissionPlan | None) -> DocumentAdmission | None:
+    if plan is None:
+        return None
+    return DocumentAdmission(
+        rules=[
+            DocumentAdmissionRule.model_validate(
+                {
+                    "rule": rule.declaration.name,
+                    "level": rule.level,
+                    "by": plan.holders(rule),
+                    "namespaces": rule.namespaces,
+                    "parameters": rule.parameters,
+                    "must": rule.declaration.must,
+                }
+            )
+            for rule in plan.rules
+        ],
+        left_out=plan.left_out,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from policies.reports import counts
 
 from .describe import (
+    ADMISSION_COLUMNS,
     ALARM_COLUMNS,
     DATASET_COLUMNS,
     HISTORY_COLUMNS,
@@ -15,6 +16,8 @@ from .describe import (
     QUEUE_COLUMNS,
     SYSTEM_COLUMNS,
     TENANT_COLUMNS,
+    admission_cells,
+    admission_lines,
     alarm_cells,
     cost_before,
     counted,
@@ -94,6 +97,10 @@ def render(document: Document, diff: Diff | None = None) -> str:
         parts += _folded("Tenants, what they are promised, and who reaches whom", _tenancy(document.tenancy))
     if document.queues is not None:
         parts += _folded("Queues", _queues(document.queues))
+    if document.admission is not None:
+        rows = _table(ADMISSION_COLUMNS, map(admission_cells, document.admission.rules))
+        lines = [f"- {line}" for line in admission_lines(document.admission)]
+        parts += _folded("Admission in the tenants' namespaces", [*rows, *lines, ""])
     if document.systems:
         parts += _folded("Systems", _table(SYSTEM_COLUMNS, map(system_cells, document.systems)))
     if document.monitoring is not None:

@@ -11,6 +11,7 @@ from rich.tree import Tree
 from policies.reports import counts
 
 from .describe import (
+    ADMISSION_COLUMNS,
     ALARM_COLUMNS,
     DATASET_COLUMNS,
     HISTORY_COLUMNS,
@@ -21,6 +22,8 @@ from .describe import (
     QUEUE_COLUMNS,
     SYSTEM_COLUMNS,
     TENANT_COLUMNS,
+    admission_cells,
+    admission_lines,
     alarm_cells,
     cost_before,
     counted,
@@ -101,6 +104,7 @@ def render(document: Document, diff: Diff | None = None) -> RenderableType:
         ("Tenants: what each is guaranteed, and may use", _tenants(document)),
         ("Promised to all tenants, beside what there is", _promises(document)),
         ("Queues: what each gets whenever its jobs ask, and may use", _queues(document)),
+        ("Admission: what Gatekeeper holds in the tenants' namespaces, whoever submits it", _admission(document)),
         ("Isolation: what each tenant reaches of the others, by the resources above", _isolation(document)),
         ("Estimated monthly cost", _cost(document)),
         ("Policies", _findings(document)),
@@ -294,6 +298,15 @@ def _queues(document: Document) -> RenderableType | None:
     for queue in document.queues.queues:
         table.add_row(*queue_cells(queue))
     return Group(table, *map(escape, queue_lines(document.queues)))
+
+
+def _admission(document: Document) -> RenderableType | None:
+    if document.admission is None:
+        return None
+    table = _table(*ADMISSION_COLUMNS)
+    for rule in document.admission.rules:
+        table.add_row(*map(escape, admission_cells(rule)))
+    return Group(table, *map(escape, admission_lines(document.admission)))
 
 
 def _tenants(document: Document) -> RenderableType | None:
