@@ -92,7 +92,7 @@ def test_the_effect_of_a_new_tenant(written: Written) -> None:
     policies = sum(resource.type.endswith(":KubernetesPolicyInstance") for resource in before.resources) - 1
     assert lines[0] == f"What it adds to prod: {count} to add, {2 + policies} to change"
     assert "2 core.ServiceAccount" in lines[1]
-    assert f"  of the platform: changed {policies} cs.KubernetesPolicyInstance, scheduling.ElasticQuotaTree" in lines
+    assert f"  of the platform: changed scheduling.ElasticQuotaTree, {policies} cs.KubernetesPolicyInstance" in lines
     assert "  nothing of other tenants changes" in lines
     # The one resource of somebody who is a member of two tenants.
     assert (

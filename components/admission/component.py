@@ -81,6 +81,6 @@ class AdmissionPolicies(pulumi.ComponentResource):
                 action=rule.level,
                 # None would be all, those of the platform among them.
                 namespaces=list(namespaces),
-                parameters=dict(parameters),
+                parameters=dict(parameters) or None,
                 opts=self._options(),
             )

@@ -106,7 +106,7 @@ def test_pods_that_may_be_there_must_wait(kind: str, inputs: Mapping[str, Any], 
     ((found, message),) = _said(kind, inputs)
     assert (found, message) == (
         "deferred",
-        f"Cannot be checked before apply: {path} is known only after apply. `pulumi up` checks it.",
+        f"Cannot be checked before apply: {path} is not known yet, or a secret. `pulumi up` checks it.",
     )
 
 
