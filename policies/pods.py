@@ -64,7 +64,7 @@ def violations(declaration: Declaration, subject: Subject[PodConfig]) -> Iterato
             yield f"{path or subject.resource.kind} is not what Kubernetes takes there: correct it."
             continue
         if names:
-            yield f"{', '.join(sorted(names))}{f' in {path}' if path else ''} {declaration.says}"
+            yield f"{', '.join(names)}{f' in {path}' if path else ''} {declaration.says}"
 
 
 def objects(declaration: Declaration, resource: Resource) -> Iterator[tuple[str, Mapping[str, Any]]]:
