@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from .rule import STACK, Config, Deferred, Inputs, Level, Resource, Rule, Severity, Subject
+from .rule import STACK, Config, Deferred, Inputs, Level, Resource, Resources, Rule, Severity, Subject
 
 SEVERITIES: Sequence[Severity] = ("critical", "high", "medium", "low")
 Outcome = Literal["violated", "passed", "deferred", "excepted", "not applicable", "disabled"]
@@ -136,9 +136,7 @@ def setting(rule: Rule, values: Mapping[str, Any]) -> Setting:
     return Setting(common.enforcement_level or rule.level, own, common.exceptions)
 
 
-def look(
-    rule: Rule, said: Setting, resource: Resource, resources: Sequence[Resource], today: date
-) -> Iterator[Finding]:
+def look(rule: Rule, said: Setting, resource: Resource, resources: Resources, today: date) -> Iterator[Finding]:
     """What one rule says of one resource."""
 
     def finding(
@@ -189,6 +187,7 @@ def evaluate(
     """
     day = today or date.today()
     stack = next((r for r in resources if r.type == STACK), Resource(STACK, "stack", Inputs({}), ""))
+    everything = Resources(resources)
     findings: list[Finding] = []
     outcomes: dict[str, Outcome] = {}
     for rule in rules:
@@ -199,7 +198,9 @@ def evaluate(
             outcomes[rule.name] = "disabled"
             continue
         about = [resource for resource in resources if rule.applies(resource)] if rule.types else [stack]
-        found = [each for one in about for each in look(rule, held, one, resources if rule.stack else (one,), day)]
+        found = [
+            each for one in about for each in look(rule, held, one, everything if rule.stack else Resources([one]), day)
+        ]
         findings += found
         reached: set[Outcome] = {OUTCOMES[each.kind] for each in found}
         outcomes[rule.name] = (

@@ -234,17 +234,15 @@ def _brings_definitions(resource: Resource) -> bool:
     )
 
 
-def _before(subject: Subject[Any]) -> list[Resource]:
+def _before(subject: Subject[Any]) -> Iterator[Resource]:
     """All that a resource depends on, itself or by what it is a part of."""
-    known = {resource.urn: resource for resource in subject.resources}
-    found: dict[str, Resource] = {}
-    waiting = [subject.resource]
+    known, found, waiting = subject.resources.by_urn, set[str](), [subject.resource]
     while waiting:
         one = waiting.pop()
-        for urn in {*one.dependencies, one.parent} & known.keys() - found.keys():
-            found[urn] = known[urn]
+        for urn in {*one.dependencies, one.parent} & known.keys() - found:
+            found.add(urn)
             waiting.append(known[urn])
-    return [*found.values()]
+            yield known[urn]
 
 
 class Addons(Config):

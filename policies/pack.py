@@ -11,7 +11,7 @@ from pulumi_policy.proxy import UNKNOWN_STRING_VALUE, UnknownValueError
 from components.schema import described_schema
 
 from .evaluation import COMMON, Exemption, Setting, look, setting
-from .rule import STACK, UNKNOWN, Deferred, Inputs, Resource, Rule
+from .rule import STACK, UNKNOWN, Deferred, Inputs, Resource, Resources, Rule
 
 SEVERITIES = {
     "critical": sdk.Severity.CRITICAL,
@@ -82,12 +82,12 @@ def default_provider(kind: str) -> Mapping[str, Any]:
 
 
 def _report(
-    rule: Rule, said: Setting, about: Sequence[Resource], resources: Sequence[Resource], report: sdk.ReportViolation
+    rule: Rule, said: Setting, about: Sequence[Resource], resources: Resources, report: sdk.ReportViolation
 ) -> None:
     """Tell the engine what a rule says; at the end, of what must wait."""
     waiting: list[str] = []
     for resource in about:
-        for finding in look(rule, said, resource, resources or (resource,), date.today()):
+        for finding in look(rule, said, resource, resources, date.today()):
             if finding.kind in ("violation", "expired"):
                 report(finding.message, finding.resource or None)
             elif finding.kind == "deferred":
@@ -101,14 +101,14 @@ def _validate_resource(rule: Rule) -> Callable[[sdk.ResourceValidationArgs, sdk.
         resource = _resource(args)
         if not rule.applies(resource):
             args.not_applicable(f"not what {rule.name} looks at")
-        _report(rule, setting(rule, _stated(args.get_config())), [resource], (), report)
+        _report(rule, setting(rule, _stated(args.get_config())), [resource], Resources([resource]), report)
 
     return validate
 
 
 def _validate_stack(rule: Rule) -> Callable[[sdk.StackValidationArgs, sdk.ReportViolation], None]:
     def validate(args: sdk.StackValidationArgs, report: sdk.ReportViolation) -> None:
-        resources = [_resource(each) for each in args.resources]
+        resources = Resources(_resource(each) for each in args.resources)
         about = [resource for resource in resources if rule.applies(resource)]
         if not about and rule.types:
             args.not_applicable(f"nothing that {rule.name} looks at")
@@ -128,7 +128,9 @@ def _remediate(rule: Rule) -> Callable[[sdk.ResourceValidationArgs], Mapping[str
         resource = _resource(args)
         if not rule.applies(resource):
             return None
-        violated = [*look(rule, setting(rule, _stated(args.get_config())), resource, (resource,), date.today())]
+        violated = [
+            *look(rule, setting(rule, _stated(args.get_config())), resource, Resources([resource]), date.today())
+        ]
         if not any(finding.kind in ("violation", "expired") for finding in violated):
             return None
         return remedied(rule, dict(args.props))

@@ -4,6 +4,7 @@ A rule is a plain function over the inputs of resources. It knows neither the en
 makes policies of Pulumi out of rules, `evaluation` runs them over a state or a preview without any.
 """
 
+import functools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar, overload
@@ -139,6 +140,23 @@ class Config(Args):
     """Base of what can be configured of a rule; each setting has a default, and the string below it is its meaning."""
 
 
+class Resources(tuple[Resource, ...]):
+    """All resources that a rule sees, which it finds by type and by URN without looking at each."""
+
+    @functools.cached_property
+    def by_type(self) -> Mapping[str, Sequence[Resource]]:
+        """Resources by their type."""
+        found: dict[str, list[Resource]] = {}
+        for resource in self:
+            found.setdefault(resource.type, []).append(resource)
+        return found
+
+    @functools.cached_property
+    def by_urn(self) -> Mapping[str, Resource]:
+        """Resources by their URN."""
+        return {resource.urn: resource for resource in self}
+
+
 C = TypeVar("C", bound=Config, covariant=True)
 
 
@@ -150,7 +168,7 @@ class Subject(Generic[C]):
     """
 
     resource: Resource
-    resources: Sequence[Resource]
+    resources: Resources
     config: C
 
     @property
@@ -160,7 +178,7 @@ class Subject(Generic[C]):
 
     def of(self, *types: str) -> list[Resource]:
         """All resources of some types."""
-        return [resource for resource in self.resources if resource.type in types]
+        return [resource for kind in types for resource in self.resources.by_type.get(kind, ())]
 
     def linked(self, other: Resource, key: str, own: str = "") -> bool:
         """Whether a property of another resource refers to this one.
