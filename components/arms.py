@@ -43,7 +43,8 @@ def contacts(
             alert_contact_name=full,
             email=way.get("email"),
             phone_num=way.get("phone"),
-            ding_robot_webhook_url=way.get("robot"),
+            # Whoever has the address can write to the group.
+            ding_robot_webhook_url=pulumi.Output.secret(way["robot"]) if "robot" in way else None,
             opts=opts,
         )
         return Contact(full, resource)

@@ -60,6 +60,7 @@ def watched_of(environment: Environment, stack: str, pools: Mapping[str, NodePoo
         name: {space: namespace.jobs for space, namespace in args.namespaces_of(name).items()}
         for name, args in environment.tenants.items()
     }
+    owned = {space for spaces in tenants.values() for space in spaces}
     told = {PLATFORM: environment.notifications, **{n: args.notifications for n, args in environment.tenants.items()}}
     implied = {name: _target(environment, notifications) for name, notifications in told.items()}
     return Watched(
@@ -74,6 +75,7 @@ def watched_of(environment: Environment, stack: str, pools: Mapping[str, NodePoo
             tenants=tenants,
             timezone=environment.cluster.timezone,
             ids={name: args.id_of(name) for name, args in environment.tenants.items()},
+            others=bool({s for args in environment.job_classes.values() for s in args.namespaces} - owned),
         ),
         prices=_prices(surroundings(environment, stack).prices),
     )

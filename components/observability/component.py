@@ -14,7 +14,7 @@ from .dashboards import grafana
 from .monitors import Monitor
 from .planning import MonitoringPlan
 from .promql import written_out
-from .routing import Delivery, deliveries, silenced
+from .routing import JOINT, Delivery, deliveries, silenced
 
 MANAGED = {"app.kubernetes.io/managed-by": "pulumi"}
 API = "monitoring.coreos.com/v1"
@@ -136,25 +136,31 @@ class Monitoring(pulumi.ComponentResource):
             )
             for name in sorted(reached)
         }
-        rules: dict[tuple[str, ...], alicloud.arms.DispatchRule] = {}
+        keys: dict[tuple[str, ...], list[str]] = {}
         for delivery in sent:
-            rule = rules.get(delivery.targets) if delivery.targets else None
-            if rule is None and delivery.targets:
-                rule = rules[delivery.targets] = self._dispatch(delivery.targets, told)
-            self._managed_alarm(cluster_id, delivery, rule)
+            keys.setdefault(delivery.targets, []).append(self._key(delivery))
+        rules = {targets: self._dispatch(targets, told, names) for targets, names in keys.items() if targets}
+        for delivery in sent:
+            self._managed_alarm(cluster_id, delivery, rules.get(delivery.targets))
+
+    def _key(self, delivery: Delivery) -> str:
+        """What an alarm is called for those whom it reaches: who they are is no part of it, so that routes may change
+        without another rule."""
+        about = "others" if delivery.outside else self.plan.watched.audience.id_of(delivery.tenant)
+        return "-".join([delivery.alarm.name, *([about] if about else [])])
 
     def _joined(self, targets: Sequence[str]) -> str:
-        return "-and-".join(map(self.plan.watched.audience.id_of, targets))
+        return JOINT.join(map(self.plan.watched.audience.id_of, targets))
 
     def _dispatch(
-        self, targets: Sequence[str], contacts: Mapping[str, Sequence[Contact]]
+        self, targets: Sequence[str], contacts: Mapping[str, Sequence[Contact]], keys: Sequence[str]
     ) -> alicloud.arms.DispatchRule:
         found = [self.plan.watched.audience.targets[target] for target in targets]
         joined = self._joined(targets)
         return dispatch_rule(
             f"{self._name}-to-{joined}",
             f"{self._prefix}-{joined}",
-            f"{self._prefix}-{joined}-[A-Z].*",
+            f"^{self._prefix}-({'|'.join(keys)})$",
             [
                 {"notify_object_id": contact.resource.id, "notify_type": "ARMS_CONTACT", "name": contact.name}
                 for target in targets
@@ -167,14 +173,11 @@ class Monitoring(pulumi.ComponentResource):
     def _managed_alarm(
         self, cluster_id: pulumi.Input[str], delivery: Delivery, rule: alicloud.arms.DispatchRule | None
     ) -> None:
-        alarm = delivery.alarm
-        about = self.plan.watched.audience.id_of(delivery.tenant)
-        key = "-".join([alarm.name, *([about] if about else [])])
-        joined = self._joined(delivery.targets) or "nobody"
+        alarm, key = delivery.alarm, self._key(delivery)
         alicloud.arms.PrometheusAlertRule(
             f"{self._name}-{key}",
             cluster_id=cluster_id,
-            prometheus_alert_rule_name=f"{self._prefix}-{joined}-{key}",
+            prometheus_alert_rule_name=f"{self._prefix}-{key}",
             expression=managed_query(self.plan, delivery),
             # Minutes, at least one. Source: ARMS API CreatePrometheusAlertRule, 2019-08-08.
             duration=str(max(1, alarm.for_minutes)),
@@ -244,6 +247,9 @@ def managed_query(plan: MonitoringPlan, delivery: Delivery) -> str:
     if delivery.namespaces is not None:
         spaces = "|".join(sorted(delivery.namespaces))
         query = f'({query}) and on (namespace) kube_namespace_status_phase{{namespace=~"{spaces}"}}'
+    if delivery.outside:
+        spaces = "|".join(delivery.outside)
+        query = f'({query}) unless on (namespace) kube_namespace_status_phase{{namespace=~"{spaces}"}}'
     return written_out(query, plan.unrecorded)
 
 

@@ -2,7 +2,7 @@
 
 import zoneinfo
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,12 @@ from .args import DAYS, AlarmTargetArgs, MaintenanceArgs, ObservabilityArgs, Own
 WEEK = 7 * 24 * 60
 """Minutes of a week."""
 
+NOBODY = "nobody"
+"""The receiver of what no route takes."""
+
+JOINT = "-and-"
+"""What stands between the names of targets that are told together."""
+
 PLATFORM = "platform"
 """The target that the environment's `notifications` are."""
 
@@ -22,13 +28,15 @@ class Audience:
     """Whom alarms can reach, and about whom they are.
 
     targets: by name; tenants: their namespaces by name, each with the kinds of jobs that run there; timezone: of
-    maintenance windows; ids: what targets are called in the names of resources, where not as they are now.
+    maintenance windows; ids: what targets are called in the names of resources, where not as they are now; others:
+    whether jobs run in namespaces of no tenant.
     """
 
     targets: Mapping[str, AlarmTargetArgs] = field(default_factory=dict[str, AlarmTargetArgs])
     tenants: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict[str, Mapping[str, Sequence[str]]])
     timezone: str = "UTC"
     ids: Mapping[str, str] = field(default_factory=dict[str, str])
+    others: bool = True
 
     def id_of(self, name: str) -> str:
         """What a target or tenant is called in the names of resources."""
@@ -37,13 +45,15 @@ class Audience:
 
 @dataclass(frozen=True)
 class Route:
-    """Alarms that reach a target. owner, spaces: None for any; spaces: namespaces with the kinds of jobs there."""
+    """Alarms that reach a target. owner, spaces: None for any; spaces: namespaces with the kinds of jobs there;
+    outside: namespaces of which the alarms are left to others."""
 
     target: str
     severities: Sequence[Severity]
     owner: Owner | None
     tenant: str | None
     spaces: Mapping[str, Sequence[str]] | None
+    outside: Sequence[str] = ()
 
     @property
     def namespaces(self) -> Sequence[str]:
@@ -55,22 +65,49 @@ class Route:
         about = self.spaces is None or not alarm.jobs or any({*alarm.jobs} & {*k} for k in self.spaces.values())
         return alarm.severity in self.severities and self.owner in (None, alarm.owner) and about
 
+    def covers(self, other: "Route", severity: Severity) -> bool:
+        """Whether all alarms of a severity that another route brings its target come this way, too."""
+        everything = self.spaces is None and not self.outside
+        return (
+            self.target == other.target
+            and severity in self.severities
+            and self.owner in (None, other.owner)
+            and (everything or (self.spaces, self.outside) == (other.spaces, other.outside))
+        )
+
 
 def plan_routes(args: ObservabilityArgs, audience: Audience) -> list[Route]:
-    """The routes of an environment: the default ones of those who can be told, and its own."""
+    """The routes of an environment: the default ones of those who can be told, and its own. None brings its target
+    what another one brings it, too."""
     routes: list[Route] = []
+    told = {tenant: spaces for tenant, spaces in audience.tenants.items() if tenant in audience.targets}
     if PLATFORM in audience.targets:
         routes.append(Route(PLATFORM, ("critical", "warning"), "platform", None, None))
-        # Where no tenants are told, somebody must be.
-        rest = ("critical", "warning") if not audience.tenants else ("critical",)
-        routes.append(Route(PLATFORM, rest, "tenant", None, None))
-    for tenant, spaces in audience.tenants.items():
-        if tenant in audience.targets:
-            routes.append(Route(tenant, ("critical", "warning"), "tenant", tenant, spaces))
+        routes.append(Route(PLATFORM, ("critical",), "tenant", None, None))
+        if audience.others or told.keys() < audience.tenants.keys():
+            # Of those who are not told themselves, somebody must hear.
+            outside = sorted(space for spaces in told.values() for space in spaces)
+            routes.append(Route(PLATFORM, ("warning",), "tenant", None, None, outside))
+    for tenant, spaces in told.items():
+        routes.append(Route(tenant, ("critical", "warning"), "tenant", tenant, spaces))
     for route in args.routes:
+        # Only what tenants own is about a namespace.
+        owner = "tenant" if route.tenant else route.owner
         spaces = None if route.tenant is None else audience.tenants.get(route.tenant, {})
-        routes += [Route(target, route.severities, route.owner, route.tenant, spaces) for target in route.targets]
-    return [route for index, route in enumerate(routes) if route not in routes[:index]]
+        routes += [Route(target, route.severities, owner, route.tenant, spaces) for target in route.targets]
+    found: list[Route] = []
+    for index, route in enumerate(routes):
+        severities = tuple(s for s in route.severities if not _brought(s, route, routes[:index], routes[index + 1 :]))
+        if severities:
+            found.append(replace(route, severities=severities))
+    return found
+
+
+def _brought(severity: Severity, route: Route, before: Sequence[Route], after: Sequence[Route]) -> bool:
+    """Whether another route brings the same; of two that are alike, the later one is left out."""
+    return any(other.covers(route, severity) for other in before) or any(
+        other.covers(route, severity) and not route.covers(other, severity) for other in after
+    )
 
 
 def route_problems(args: ObservabilityArgs, audience: Audience, *, upstream: bool) -> Iterator[Problem]:
@@ -80,8 +117,18 @@ def route_problems(args: ObservabilityArgs, audience: Audience, *, upstream: boo
         if name in audience.tenants or name == PLATFORM:
             whose = "notifications of the environment" if name == PLATFORM else f"notifications of the tenant {name}"
             yield Problem(path, None, f"is the name of the {whose}; choose another")
+        elif name == NOBODY or JOINT in name:
+            yield Problem(path, None, f"must not be called {NOBODY} nor hold {JOINT}; choose another name")
+        elif name in audience.ids.values():
+            yield Problem(path, None, "is what resources of a tenant are called, which had this name; choose another")
         if target.silent:
             yield Problem(path, None, "reaches nobody; give mail, phone, dingtalk or webhooks")
+        for way in ("mail", "phone", "dingtalk", "webhooks"):
+            addresses: Sequence[str] = getattr(target, way)
+            for index, address in enumerate(addresses):
+                if address in addresses[:index]:
+                    shown = None if way in ("dingtalk", "webhooks") else address
+                    yield Problem(f"{path}.{way}[{index}]", shown, "stands twice; remove one")
     for name, target in audience.targets.items():
         if name not in args.targets:
             continue
@@ -96,6 +143,9 @@ def route_problems(args: ObservabilityArgs, audience: Audience, *, upstream: boo
         yield from _known(f"{path}.targets", route.targets, known)
         if route.tenant is not None and route.tenant not in audience.tenants:
             yield Problem(f"{path}.tenant", route.tenant, one_of(route.tenant, audience.tenants, "a tenant"))
+        if route.tenant is not None and route.owner == "platform":
+            message = "what the platform owns is about no tenant's namespaces; leave it out, or leave tenant out"
+            yield Problem(f"{path}.owner", route.owner, message)
         if not route.severities:
             yield Problem(f"{path}.severities", [], "takes no alarm; name a severity")
         if route in args.routes[:index]:
@@ -127,12 +177,14 @@ def told(alarms: Sequence[Alarm], routes: Sequence[Route]) -> dict[str, list[str
 
 @dataclass(frozen=True)
 class Delivery:
-    """An alarm for those whom it reaches. tenant, namespaces: only what is about them; "" and None for everything."""
+    """An alarm for those whom it reaches. tenant, namespaces: only what is about them; "" and None for everything;
+    outside: namespaces that it is not about."""
 
     alarm: Alarm
     targets: tuple[str, ...]
     tenant: str = ""
     namespaces: Sequence[str] | None = None
+    outside: Sequence[str] = ()
 
 
 def deliveries(alarms: Sequence[Alarm], routes: Sequence[Route]) -> list[Delivery]:
@@ -143,10 +195,13 @@ def deliveries(alarms: Sequence[Alarm], routes: Sequence[Route]) -> list[Deliver
     found: list[Delivery] = []
     for alarm in alarms:
         taken = [route for route in routes if route.takes(alarm)]
-        everywhere = sorted({route.target for route in taken if route.spaces is None})
+        whole = [route for route in taken if route.spaces is None]
+        everywhere = sorted({route.target for route in whole if not route.outside})
+        beside = {tuple(route.outside): route.target for route in whole if route.outside}
         tenants = {route.tenant: route.namespaces for route in taken if route.tenant is not None}
-        if everywhere or (not tenants and alarm.severity != "info"):
+        if everywhere or (not tenants and not beside and alarm.severity != "info"):
             found.append(Delivery(alarm, tuple(everywhere)))
+        found += [Delivery(alarm, (target,), outside=outside) for outside, target in beside.items()]
         for tenant, spaces in tenants.items():
             targets = sorted({route.target for route in taken if route.tenant == tenant})
             found.append(Delivery(alarm, tuple(targets), tenant, spaces))
@@ -163,14 +218,14 @@ def alertmanager_config(
     used = sorted({route.target for route in routes})
     found: dict[str, Any] = {
         "route": {
-            "receiver": "nobody",
+            "receiver": NOBODY,
             "group_by": ["alertname", "namespace"],
             "group_wait": "30s",
             "group_interval": "5m",
             "repeat_interval": "4h",
             "routes": [_route(args, route, severity) for route in routes for severity in route.severities],
         },
-        "receivers": [{"name": "nobody"}, *(_receiver(name, audience.targets[name]) for name in used)],
+        "receivers": [{"name": NOBODY}, *(_receiver(name, audience.targets[name]) for name in used)],
         "inhibit_rules": [
             {
                 "source_matchers": [f'alertname="{louder}"'],
@@ -201,6 +256,8 @@ def _route(args: ObservabilityArgs, route: Route, severity: Severity) -> dict[st
         matchers.append(f'owner="{route.owner}"')
     if route.spaces is not None:
         matchers.append(f'namespace=~"{"|".join(route.namespaces)}"')
+    if route.outside:
+        matchers.append(f'namespace!~"{"|".join(route.outside)}"')
     muted = [name for name, window in args.maintenance.items() if severity in window.severities]
     return {
         "receiver": route.target,
@@ -242,12 +299,14 @@ def _interval(days: Sequence[str], start: int, end: int, timezone: str) -> dict[
 def silenced(args: ObservabilityArgs, alarm: Alarm, known: Mapping[str, Alarm], timezone: str) -> str:
     """An alarm's query that is silent by itself, for where nothing behind it can be told to silence it.
 
-    known: the alarms by name; what silences an alarm is written out, and does not wait as that alarm does. Windows are
-    held in UTC, at the time zone's offset without summer time.
+    known: the alarms by name; what silences an alarm is written out, and waits as that alarm does: until then its
+    condition was not there each minute. Windows are held in UTC, at the time zone's offset without summer time.
     """
     query = alarm.query
     for louder, labels in alarm.silenced_by.items():
-        query = f"({query}) unless on ({', '.join(labels)}) ({known[louder].query})"
+        said, minutes = known[louder].query, known[louder].for_minutes
+        held = said if minutes < 1 else f"count_over_time(({said})[{minutes}m:1m]) >= {minutes}"
+        query = f"({query}) unless on ({', '.join(labels)}) ({held})"
     for window in args.maintenance.values():
         if alarm.severity in window.severities:
             query = f"({query}) unless on () ({_window_query(window, timezone)})"

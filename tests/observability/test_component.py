@@ -1,6 +1,7 @@
 """Monitoring as resources, in both flavours."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -66,8 +67,8 @@ def test_managed_prometheus_finds_its_monitors() -> None:
 def test_managed_alarms_reach_those_whom_they_concern() -> None:
     recording = _ack()
     platform, data = (named(recording, f"monitoring-RayHeadRestarted{end}").inputs for end in ("", "-data"))
-    assert platform["prometheusAlertRuleName"] == "acme-test-platform-RayHeadRestarted"
-    assert data["prometheusAlertRuleName"] == "acme-test-data-RayHeadRestarted-data"
+    assert platform["prometheusAlertRuleName"] == "acme-test-RayHeadRestarted"
+    assert data["prometheusAlertRuleName"] == "acme-test-RayHeadRestarted-data"
     assert 'kube_namespace_status_phase{namespace=~"ray|spark"}' in data["expression"]
     assert "kube_namespace_status_phase" not in platform["expression"]
     # Minutes as text, never none.
@@ -85,9 +86,31 @@ def test_each_combination_of_targets_has_one_dispatch_rule_that_matches_its_own_
         (group,) = grid["labelMatchExpressionGroups"]
         (expression,) = group["labelMatchExpressions"]
         patterns[rule.inputs["dispatchRuleName"]] = expression["value"]
-    assert patterns == {
-        "acme-test-platform": "acme-test-platform-[A-Z].*",
-        "acme-test-data": "acme-test-data-[A-Z].*",
+    assert patterns.keys() == {"acme-test-platform", "acme-test-data"}
+    alarms = [rule.inputs["prometheusAlertRuleName"] for rule in _of(recording, "PrometheusAlertRule")]
+    sent = [alarm for alarm in alarms if any(re.fullmatch(pattern, alarm) for pattern in patterns.values())]
+    assert not any(re.match(patterns["acme-test-platform"], alarm) for alarm in alarms if alarm.endswith("-data"))
+    assert {alarm for alarm in alarms if re.fullmatch(patterns["acme-test-data"], alarm)} == {
+        alarm for alarm in alarms if alarm.endswith("-data")
+    }
+    assert "acme-test-RayHeadRestarted" in sent
+
+
+def test_who_is_told_is_no_part_of_an_alarms_name() -> None:
+    """Another name is another rule, which replaces the one there was."""
+    night = {"phone": ["13800000000"]}
+    args = ObservabilityArgs.model_validate(
+        {"targets": {"night": night}, "routes": [{"targets": ["night"], "severities": ["critical"]}]}
+    )
+    targets = {"platform": ON_CALL, "night": args.targets["night"]}
+    plan = plan_monitoring(args, watched("ack", audience=Audience(targets, TENANTS)))
+    other = recorded(
+        lambda: Monitoring("monitoring", plan, name="acme-test", namespace="arms-prom", cluster_id="c1234")
+    )
+    names = {rule.name: rule.inputs["prometheusAlertRuleName"] for rule in _of(_ack(), "PrometheusAlertRule")}
+    after = {rule.name: rule.inputs["prometheusAlertRuleName"] for rule in _of(other, "PrometheusAlertRule")}
+    assert {name: names[name] for name in names.keys() & after.keys()} == {
+        name: after[name] for name in names.keys() & after.keys()
     }
 
 

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,10 @@ def test_by_default_owners_are_told_and_the_platform_of_all_that_is_critical() -
     routes = plan_routes(_args(), AUDIENCE)
     severities: tuple[Severity, ...] = ("critical", "warning", "info")
     reached = {s: told([_alarm(s)], routes)["Late"] for s in severities}
-    assert reached == {"critical": ["data", "lab", "platform"], "warning": ["data", "lab"], "info": []}
+    # Of namespaces of nobody who is told, the platform hears.
+    assert reached == {"critical": ["data", "lab", "platform"], "warning": ["data", "lab", "platform"], "info": []}
+    alone = told([_alarm()], plan_routes(_args(), replace(AUDIENCE, others=False)))
+    assert alone == {"Late": ["data", "lab"]}
     own = {s: told([_alarm(s, owner="platform")], routes)["Late"] for s in severities}
     assert own == {"critical": ["platform"], "warning": ["platform"], "info": []}
 
@@ -52,10 +56,31 @@ def test_without_tenants_the_platform_is_told_of_everything() -> None:
     assert told([_alarm()], routes)["Late"] == ["platform"]
 
 
+def test_somebody_hears_of_tenants_that_are_not_told_themselves() -> None:
+    """Their warnings go to the platform; on ACK as a rule of its own, which leaves out those who are told."""
+    targets = {name: target for name, target in AUDIENCE.targets.items() if name != "lab"}
+    routes = plan_routes(_args(), replace(AUDIENCE, targets=targets, others=False))
+    found = [(d.targets, d.tenant, d.outside) for d in deliveries([_alarm()], routes)]
+    assert found == [(("platform",), "", ("ray", "spark")), (("data",), "data", ())]
+
+
+def test_nobody_hears_the_same_twice() -> None:
+    own = [
+        {"targets": ["platform", "data"], "severities": ["critical", "warning", "info"]},
+        {"targets": ["data"], "tenant": "lab", "severities": ["warning"]},
+    ]
+    routes = [(r.target, r.severities, r.owner, r.tenant) for r in plan_routes(_args(routes=own), AUDIENCE)]
+    assert routes == [
+        ("lab", ("critical", "warning"), "tenant", "lab"),
+        ("platform", ("critical", "warning", "info"), None, None),
+        ("data", ("critical", "warning", "info"), None, None),
+    ]
+
+
 def test_tenants_hear_of_kinds_of_jobs_that_they_run() -> None:
     routes = plan_routes(_args(), AUDIENCE)
-    assert told([_alarm(jobs=["spark"])], routes)["Late"] == ["data"]
-    assert told([_alarm(jobs=["notebook", "training"])], routes)["Late"] == ["lab"]
+    assert told([_alarm(jobs=["spark"])], routes)["Late"] == ["data", "platform"]
+    assert told([_alarm(jobs=["notebook", "training"])], routes)["Late"] == ["lab", "platform"]
 
 
 def test_each_is_told_once_and_of_its_own_namespaces() -> None:
@@ -147,6 +172,7 @@ def test_alertmanager_takes_the_configuration(tmp_path: Path) -> None:
 
     assert receivers("severity=critical", "owner=tenant", "namespace=ray") == "platform,data"
     assert receivers("severity=warning", "owner=tenant", "namespace=training") == "lab"
+    assert receivers("severity=warning", "owner=tenant", "namespace=elsewhere") == "platform"
     assert receivers("severity=info", "owner=platform") == "nobody"
 
 
@@ -158,10 +184,12 @@ def test_managed_prometheus_is_silent_within_the_query() -> None:
     query = silenced(args, quiet, {"Louder": louder}, "Asia/Shanghai")
     # Monday 02:00 in Shanghai is Sunday 18:00 UTC: 1,080 minutes after Sunday's midnight.
     assert query == (
-        "((late > 1) unless on (namespace) (loud > 1))"
+        "((late > 1) unless on (namespace) (count_over_time((loud > 1)[5m:1m]) >= 5))"
         " unless on () ((day_of_week() * 1440 + hour() * 60 + minute() + 9000) % 10080 < 60)"
     )
     assert silenced(args, louder, {}, "Asia/Shanghai") == "loud > 1"
+    at_once = replace(louder, for_minutes=0)
+    assert "unless on (namespace) (loud > 1)" in silenced(args, quiet, {"Louder": at_once}, "Asia/Shanghai")
 
 
 def test_upstream_needs_a_mail_server_for_its_own_targets_alone() -> None:
