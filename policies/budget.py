@@ -11,10 +11,11 @@ from components.cost import Cost, estimate
 from components.inputs import Args
 
 from .counting import counted, usage
+from .resources import section
 from .rule import Config, Subject, rule
 
 Amount = Annotated[float, Field(ge=0)]
-PRICES = "https://www.alibabacloud.com/help/en/ack/product-overview/billing-overview"
+PRICES = "https://help.aliyun.com/zh/ack/ack-managed-and-ack-dedicated/product-overview/ack-pro-cluster-billing"
 
 
 class Usage(Args):
@@ -137,7 +138,7 @@ class TenantBudgets(Config):
 )
 def tenant_cost_within_budget(subject: Subject[TenantBudgets]) -> Iterator[str]:
     for tenant, limits in subject.config.tenants.items():
-        own = [r for r in subject.resources if (r.inputs.given("tags") or {}).get(subject.config.tag) == tenant]
+        own = [r for r in subject.resources if section(r.inputs, "tags").get(subject.config.tag) == tenant]
         said = subject.config.usage.model_dump(exclude_unset=True)
         cost = estimate(counted(own), catalog.price_book(), usage(said))
         for currency, limit in limits.items():
