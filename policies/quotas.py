@@ -302,6 +302,8 @@ def pool_within_quota(subject: Subject[Pools]) -> Iterator[str]:
     quota = next((subject.config.pools[name] for name in names if name in subject.config.pools), None)
     if quota is None:
         return
+    if quota.vcpu is not None or quota.gpus is not None:
+        yield from _unknown_types(subject)
     total = total_capacity(counted([subject.resource]))
     for unit, most, maximum in (
         ("nodes", total.nodes.maximum, quota.nodes),
