@@ -16,7 +16,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 pyth
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help preview config job values upgrades pool tenant test check format up destroy bench generate prices lock clean
+.PHONY: help preview config job values links upgrades pool tenant test check format up destroy bench generate prices lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,11 @@ pool: $(VENV)/runtime ## Compare an environment's throttling with the real OSS r
 
 values: $(VENV)/runtime ## Print what the charts need to know of a namespace: make -s values ENV=prod NAMESPACE=ray
 	@$(BIN)/python -m stacks.values $(ENV) $(NAMESPACE)
+
+# APPLICATION is of a SparkApplication, its status.sparkApplicationId.
+links: $(VENV)/runtime ## Print where to look at a job, its metrics, logs and history: make links ENV=prod KIND=RayJob NAMESPACE=ray NAME=clean
+	@$(BIN)/python -m stacks.links $(ENV) --kind $(KIND) --namespace $(NAMESPACE) --name $(NAME) \
+		$(APPLICATION:%=--application %)
 
 # ARGS as `--size-gib 1000 --readers 8 --pod-gbps 2`; CHART=file.svg also draws it.
 size: $(VENV)/runtime $(if $(CHART),$(VENV)/plots) ## Size a cache without an environment: make size ARGS="--size-gib 1000 --pod-gbps 2"

@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .admission import AdmissionArgs, AdmissionPlan, AdmissionPolicies, AdmissionRuleArgs, plan_admission
     from .alarms import NotificationArgs, StorageAlarmArgs, StorageAlarms
     from .cache import (
         BucketBandwidth,
@@ -49,6 +50,18 @@ if TYPE_CHECKING:
     from .colocation import Colocation, ColocationArgs, DeschedulerArgs
     from .encryption import EncryptionKey, EncryptionKeyArgs
     from .file_systems import CpfsCache, FileSystem, FileSystemArgs, Mount, SnapshotSchedule
+    from .history import (
+        History,
+        HistoryArgs,
+        HistoryPlan,
+        HistorySurroundings,
+        ObjectStoreArgs,
+        RayHistoryArgs,
+        SparkHistoryArgs,
+        SparkLoginArgs,
+        Writer,
+        plan_history,
+    )
     from .inputs import InvalidInput, Problem
     from .job_classes import (
         Compute,
@@ -148,6 +161,13 @@ if TYPE_CHECKING:
     from .volumes import NasStorageClassArgs, VolumeArgs, Volumes
 
 _MODULES = {
+    "admission": (
+        "AdmissionArgs",
+        "AdmissionPlan",
+        "AdmissionPolicies",
+        "AdmissionRuleArgs",
+        "plan_admission",
+    ),
     "alarms": (
         "NotificationArgs",
         "StorageAlarmArgs",
@@ -208,6 +228,18 @@ _MODULES = {
         "FileSystemArgs",
         "Mount",
         "SnapshotSchedule",
+    ),
+    "history": (
+        "History",
+        "HistoryArgs",
+        "HistoryPlan",
+        "HistorySurroundings",
+        "ObjectStoreArgs",
+        "RayHistoryArgs",
+        "SparkHistoryArgs",
+        "SparkLoginArgs",
+        "Writer",
+        "plan_history",
     ),
     "inputs": (
         "InvalidInput",
@@ -357,6 +389,10 @@ _MODULES = {
 }
 
 __all__ = [
+    "AdmissionArgs",
+    "AdmissionPlan",
+    "AdmissionPolicies",
+    "AdmissionRuleArgs",
     "AlarmArgs",
     "AlarmTargetArgs",
     "Audience",
@@ -395,6 +431,10 @@ __all__ = [
     "GpuArgs",
     "Grant",
     "GroupArgs",
+    "History",
+    "HistoryArgs",
+    "HistoryPlan",
+    "HistorySurroundings",
     "ImageCache",
     "InvalidInput",
     "JobClassArgs",
@@ -424,6 +464,7 @@ __all__ = [
     "NodePool",
     "NodePoolArgs",
     "NotificationArgs",
+    "ObjectStoreArgs",
     "ObjectiveArgs",
     "ObservabilityArgs",
     "OffPeak",
@@ -446,6 +487,7 @@ __all__ = [
     "QueuePlan",
     "Queues",
     "QueuesArgs",
+    "RayHistoryArgs",
     "ReaderNodes",
     "Readers",
     "ReadersArgs",
@@ -476,6 +518,8 @@ __all__ = [
     "SmtpArgs",
     "SnapshotSchedule",
     "Source",
+    "SparkHistoryArgs",
+    "SparkLoginArgs",
     "Spot",
     "StorageAlarmArgs",
     "StorageAlarms",
@@ -511,10 +555,13 @@ __all__ = [
     "WorkerArgs",
     "WorkerNode",
     "WorkingHours",
+    "Writer",
     "ZoneCidrs",
     "ZoneScale",
     "deliver",
+    "plan_admission",
     "plan_datasets",
+    "plan_history",
     "plan_job_classes",
     "plan_logs",
     "plan_monitoring",

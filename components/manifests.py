@@ -84,20 +84,44 @@ class PodTemplate:
         return self.metadata.get("annotations") or {}
 
     def pod_spec(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The spec of a pod, as far as the template tells: of Spark's pods the image and the priority class.
+        """The spec of a pod, as far as the template tells; amounts of Spark's pods are as Spark writes them.
 
         manifest: the one that the template stands in.
         """
         if self.argo:
-            known = ("containers", "initContainers", "priorityClassName", "volumes", "serviceAccountName")
-            return {key: self.spec[key] for key in known if key in self.spec}
-        if not self.spark:
-            return self.spec
+            shared = _workflow_spec(manifest)[1]
+            found = {key: self.spec.get(key, shared.get(key)) for key in ARGO_FIELDS}
+            main = [{"name": "main", **container} for container in self.spec["containers"]]
+            sidecars = self.node.get("sidecars") or []
+            spec = {**found, "containers": [*main, *sidecars], "hostNetwork": shared.get("hostNetwork")}
+            return _stated(spec)
+        return self._spark_pod(manifest) if self.spark else self.spec
+
+    def _spark_pod(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A pod that Spark makes: it requests CPU and memory, and has a limit of memory, whatever is written."""
         spec = manifest.get("spec") or {}
         spec = (spec.get("template") or {}) if "schedule" in spec else spec
-        priority = self.node.get("priorityClassName")
-        containers = [{"name": "spark", "image": str(self.node.get("image") or spec.get("image") or "")}]
-        return {"containers": containers, **({"priorityClassName": priority} if priority else {})}
+        memory = self.node.get("memory", "1g")
+        main = {
+            "name": "spark",
+            "image": self.node.get("image") or spec.get("image") or "",
+            "resources": {
+                "requests": {"cpu": self.node.get("coreRequest", self.node.get("cores", 1)), "memory": memory},
+                "limits": {"memory": memory},
+            },
+            "securityContext": self.node.get("securityContext"),
+        }
+        return _stated(
+            {
+                "containers": [_stated(main), *(self.node.get("sidecars") or [])],
+                "initContainers": self.node.get("initContainers"),
+                "securityContext": self.node.get("podSecurityContext"),
+                "priorityClassName": self.node.get("priorityClassName"),
+                "serviceAccountName": self.node.get("serviceAccount"),
+                "hostNetwork": self.node.get("hostNetwork"),
+                "volumes": spec.get("volumes"),
+            }
+        )
 
     def pods(self, manifest: Mapping[str, Any]) -> int:
         """How many pods of the template a job starts with: replicas, parallelism or executors, else one."""
@@ -160,8 +184,12 @@ class PodTemplate:
         return {**asked, **({str(gpu["name"]): str(gpu["quantity"])} if gpu else {})}
 
     def shape(self) -> PodShape | None:
-        """What a pod asks for, None where it does not say. Raises `UnreadableQuantity`."""
+        """What a pod asks for, None where its first container does not say: what stands beside it asks for little, and
+        would hide that. Raises `UnreadableQuantity`."""
         asked = self.requests
+        first = _asked(next(iter(self.spec.get("containers") or ()), {})) if not self.spark else asked
+        if not all({resource, f"kubernetes.io/batch-{resource}"} & first.keys() for resource in ("cpu", "memory")):
+            return None
         batch_cpu, batch_memory = asked.get("kubernetes.io/batch-cpu"), asked.get("kubernetes.io/batch-memory")
         vcpu = float(batch_cpu) / 1000 if batch_cpu else float(asked.get("cpu", 0))
         memory = float(batch_memory or asked.get("memory", 0)) / 2**30
@@ -197,6 +225,11 @@ class PodTemplate:
             for expression in term.get("matchExpressions") or ():
                 if expression.get("operator") == "In":
                     yield from ((expression["key"], value) for value in expression.get("values") or ())
+
+
+def _stated(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values without those that are not there."""
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def _count(value: object) -> int:
@@ -250,10 +283,24 @@ def pod_templates(manifest: Mapping[str, Any]) -> Sequence[PodTemplate]:
     return list(_templates(manifest.get("spec") or {}, "spec"))
 
 
-def _workflow_templates(manifest: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+ARGO_FIELDS = (
+    *("initContainers", "priorityClassName", "volumes", "serviceAccountName", "securityContext"),
+    "automountServiceAccountToken",
+)
+"""Fields of a pod that a template of a workflow has, or the workflow for all of them. Source: argoproj/argo-workflows
+v4.1, fields of Template and WorkflowSpec."""
+
+
+def _workflow_spec(manifest: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The spec of a workflow, and where it stands."""
     path, spec = "spec", manifest.get("spec") or {}
     if manifest.get("kind") == "CronWorkflow":
         path, spec = "spec.workflowSpec", spec.get("workflowSpec") or {}
+    return path, spec
+
+
+def _workflow_templates(manifest: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    path, spec = _workflow_spec(manifest)
     templates: list[Any] = spec.get("templates") or []
     for index, template in enumerate(templates):
         if isinstance(template, dict):

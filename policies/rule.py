@@ -215,10 +215,10 @@ def rule(
     name: str,
     *,
     area: Area,
-    severity: Severity,
     must: str,
-    how: str,
-    reference: str,
+    severity: Severity = "medium",
+    how: str = "",
+    reference: str = "",
     types: Collection[str] | Applies = (),
     stack: bool = False,
     needs: Sequence[str] = (),
@@ -231,12 +231,10 @@ def rule(
 
     Example:
 
-        @rule("bucket-not-public", area="storage", severity="critical", types={BUCKET}, needs=["acl"],
-              must="Buckets must not be readable by everybody.", how="Set acl to private.",
-              reference="https://help.aliyun.com/zh/oss/")
-        def bucket_not_public(subject: Subject[Config]) -> Iterator[str]:
-            if subject.inputs.get("acl") == "public-read":
-                yield "The bucket's ACL is public-read: everybody can read its objects. Use private."
+        @rule("topic-is-small", area="quotas", types={"alicloud:alikafka/topic:Topic"}, must="Topics must be small.")
+        def topic_is_small(subject: Subject[Config]) -> Iterator[str]:
+            if subject.inputs.get("partitionNum", 12) > 48:
+                yield "The topic has more than 48 partitions. Lower partitionNum."
     """
 
     def made(check: Check) -> Rule:

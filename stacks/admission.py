@@ -3,10 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import celpy
-from celpy.adapter import json_to_cel
-from celpy.celtypes import IntType
-from celpy.evaluation import CELEvalError
+from policies.cel import Failed, converted, evaluated
 
 
 def refusals(policy: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -21,21 +18,12 @@ def refusals(policy: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator
         group in r["apiGroups"] and resource in r["resources"] for r in policy["matchConstraints"]["resourceRules"]
     ):
         return
-    known = {
-        "object": json_to_cel(dict(manifest)),
-        "request": json_to_cel({"resource": {"group": group, "version": version, "resource": resource}}),
-    }
-    environment = celpy.Environment()
+    request = {"resource": {"group": group, "version": version, "resource": resource}}
+    known = {"object": converted(manifest, ""), "request": converted(request, "")}
     for validation in policy["validations"]:
-        program = environment.program(environment.compile(validation["expression"]), functions={"sum": _sum})
         try:
-            admitted = bool(program.evaluate(known))
-        except CELEvalError:
+            admitted = bool(evaluated(validation["expression"], known))
+        except Failed:
             admitted = False
         if not admitted:
             yield str(validation["message"])
-
-
-def _sum(amounts: Any) -> IntType:
-    """The sum of a list: part of Kubernetes' CEL, not of CEL itself."""
-    return IntType(sum(int(amount) for amount in amounts))

@@ -36,6 +36,8 @@ from .environment import (
     compute,
     roles,
 )
+from .gatekeeper import admission_problems
+from .history import environment_history_problems
 from .logs import log_collection_problems
 from .messages import problems_of
 from .observability import observability_problems
@@ -81,10 +83,12 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     problems = [*_policy_problems(environment)]
     problems += _caught("systems", lambda: systems_of(environment))
     problems += [*job_kind_problems(environment), *mending_problems(environment)]
+    problems += admission_problems(environment, stack)
     if environment.flavor == "upstream":
         problems += [*_upstream_problems(environment), *group_problems(environment)]
         problems += [*dataset_problems(environment, stack, {})]
         problems += [*observability_problems(environment, stack, {})]
+        problems += [*environment_history_problems(environment, stack)]
         problems += [*log_collection_problems(environment, stack)]
         return [*problems, *_tenancy(environment, stack, {})]
     pools: dict[str, NodePoolPlan] = {}
@@ -104,6 +108,7 @@ def check(environment: Environment, stack: str) -> list[Problem]:
     problems += _storage_problems(environment, stack)
     problems += dataset_problems(environment, stack, pools)
     problems += observability_problems(environment, stack, pools)
+    problems += environment_history_problems(environment, stack)
     problems += log_collection_problems(environment, stack)
     problems += _tenancy(environment, stack, pools)
     return problems

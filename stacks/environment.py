@@ -9,12 +9,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
+from components.admission import AdmissionArgs
 from components.alarms import NotificationArgs, StorageAlarmArgs
 from components.cache import CachingArgs, DatasetArgs
 from components.cluster import ClusterArgs
 from components.colocation import ColocationArgs
 from components.encryption import EncryptionKeyArgs
 from components.file_systems import FileSystemArgs
+from components.history import HistoryArgs, HistorySurroundings, Writer
+from components.history.links import LinksArgs
+from components.history.planning import ray_servers, spark_volumes
 from components.inputs import Args
 from components.job_classes import Compute, JobClassArgs, JobClassPlan, SchedulingArgs, plan_job_classes
 from components.logs import LogsArgs
@@ -28,6 +32,8 @@ from components.registry import RegistryArgs
 from components.serverless import ServerlessArgs
 from components.storage import BucketArgs
 from components.tenancy import TenancyArgs, TenantArgs, own_buckets
+from components.tenancy.args import JobKind
+from components.tenancy.planning import prefix_of, tenant_people
 from components.throttling.args import RequesterArgs, ThrottlingArgs
 from components.volumes import NasStorageClassArgs, VolumeArgs
 from policies.evaluation import Exemption
@@ -314,6 +320,11 @@ class Environment(Args):
     observability: ObservabilityArgs = ObservabilityArgs()
     """Metrics, alarms and dashboards."""
 
+    history: HistoryArgs = HistoryArgs()
+    """Servers that show finished jobs."""
+
+    links: LinksArgs = LinksArgs()
+    """Addresses of metrics, logs and history, which jobs then carry."""
     logs: LogsArgs = LogsArgs()
     """Logs of jobs and of the platform."""
 
@@ -331,6 +342,9 @@ class Environment(Args):
 
     queues: QueuesArgs = QueuesArgs()
     """The queues that all kinds of jobs go through."""
+
+    admission: AdmissionArgs = AdmissionArgs()
+    """Rules that Gatekeeper holds over whatever is submitted to the tenants' namespaces."""
 
     kubernetes: KubernetesArgs = KubernetesArgs()
     """The cluster of an upstream environment."""
@@ -490,10 +504,62 @@ def job_class_plans(environment: Environment) -> Mapping[str, JobClassPlan]:
 
 def roles(environment: Environment) -> Sequence[str]:
     """The RAM roles whose ids the program knows: of volumes that mount buckets, by the volumes' names, of tenants'
-    service accounts, as `<namespace>-<kind>`, and of caches, as `dataset-<name>`."""
+    service accounts, as `<namespace>-<kind>`, of caches, as `dataset-<name>`, and of history, by the names of its
+    claims and of Ray's servers."""
     volumes = [name for name, args in environment.volumes.items() if args.bucket is not None and args.role_name is None]
     accounts = [account for name, tenant in environment.tenants.items() for account in tenant_roles(name, tenant)]
-    return [*volumes, *accounts, *dataset_roles(environment.datasets)]
+    history = [*history_claims(environment), *history_servers_of_ray(environment)]
+    return [*volumes, *accounts, *dataset_roles(environment.datasets), *history]
+
+
+def history_writers(environment: Environment) -> Sequence[Writer]:
+    """Those whose jobs write event logs: the tenants, and everybody in namespaces that are no tenant's."""
+    writers = [_writer(name, tenant, environment) for name, tenant in sorted(environment.tenants.items())]
+    owned = {space for name, tenant in environment.tenants.items() for space in tenant.namespaces_of(name)}
+    spark, ray = (
+        [space for space in (args.namespaces if args else ()) if space not in owned]
+        for args in (environment.history.spark, environment.history.ray)
+    )
+    if spark or ray or not writers:
+        writers.append(Writer(spark=spark, prefixes=dict.fromkeys(environment.buckets, ""), ray=ray))
+    return writers
+
+
+def _writer(name: str, tenant: TenantArgs, environment: Environment) -> Writer:
+    def spaces(kind: JobKind) -> list[str]:
+        return [space for space, args in tenant.namespaces_of(name).items() if kind in args.jobs]
+
+    def prefixes(kind: JobKind) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for entry, own in tenant.prefixes.items():
+            if kind in own.writers:
+                found.setdefault(own.bucket, prefix_of(name, tenant, entry))
+        return found
+
+    return Writer(
+        name=name,
+        id=tenant.id_of(name),
+        spark=spaces("spark"),
+        prefixes=prefixes("spark"),
+        people=tenant_people(tenant, environment.tenancy.groups if environment.flavor == "ack" else None),
+        ray=spaces("ray"),
+        ray_prefixes=prefixes("ray"),
+    )
+
+
+def history_claims(environment: Environment) -> Mapping[str, VolumeArgs]:
+    """The claims that servers and drivers mount for event logs, by name."""
+    return spark_volumes(environment.history, _history_writers(environment))
+
+
+def history_servers_of_ray(environment: Environment) -> Sequence[str]:
+    """Names of Ray's history servers, each of which has a RAM role on ACK."""
+    return [server.name for server in ray_servers(environment.history, _history_writers(environment)) if server.role]
+
+
+def _history_writers(environment: Environment) -> HistorySurroundings:
+    """Surroundings of history as far as they need no name of a stack."""
+    return HistorySurroundings(environment.flavor, buckets=environment.buckets, writers=history_writers(environment))
 
 
 def dataset_roles(datasets: Mapping[str, DatasetArgs]) -> Sequence[str]:

@@ -12,6 +12,7 @@ from typing import cast
 import yaml
 
 from components import catalog
+from components.admission import DECLARATIONS, Declaration
 from components.alarms import STORAGE_ALARMS
 from components.job_templates import CHARTS, JobValues
 from components.logs.questions import LOG_ALARMS
@@ -68,6 +69,7 @@ def files() -> Mapping[Path, str]:
         ROOT / "docs" / "environment.md": environment_page(),
         ROOT / "docs" / "policies.md": policies_page(),
         ROOT / "policies" / "README.md": pack_readme(),
+        ROOT / "docs" / "admission.md": admission_page(),
         ROOT / "docs" / "systems.md": systems_page(),
         ROOT / "docs" / "runbooks.md": runbooks_page(),
         **tenant_pages(),
@@ -396,6 +398,63 @@ def pack_readme() -> str:
 
 
 TABLE_BEGINS, TABLE_ENDS = "<!-- rules, generated -->", "<!-- end of rules -->"
+
+
+def admission_page() -> str:
+    """Which rule over what runs in a cluster is held where."""
+    lines = [
+        "# Rules inside the cluster: which is held where",
+        "",
+        "Generated from the declarations in `components/admission/declarations.py`; do not edit. Each rule is one",
+        "expression in CEL. At **preview** and **apply** the policy pack evaluates it over every pod, job and claim of",
+        "a program; levels and exceptions are said under `policies`. At **admission** Gatekeeper holds the same over",
+        "whatever is submitted to the namespaces of tenants, by whomever: elsewhere by a ConstraintTemplate with that",
+        "very expression and a Constraint, on ACK by ACK's own policies that mean the same, where it has one",
+        "(`cs.KubernetesPolicyInstance`). Level, parameters and namespaces are said under `admission`; what is said of",
+        "parameters there counts at previews, too. The levels here are the defaults. A rule that needs a parameter is",
+        "held once it has it.",
+        "Objects that were there before are left alone until their spec changes.",
+        "",
+        "| rule | what must be true | preview and apply | admission elsewhere | admission on ACK | parameters "
+        "| what else holds it for tenants |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for declaration in DECLARATIONS:
+        lines.append(f"| {' | '.join(map(_prose, _held(declaration)))} |")
+    lines += [
+        "",
+        "Rules over the namespaces themselves (`namespaces-have-quota`, `namespaces-have-limits`,",
+        "`namespaces-deny-by-default`, `namespaces-have-pod-security`) are held at preview and apply alone: tenants",
+        "cannot make or change namespaces. What a tenant's ValidatingAdmissionPolicy refuses besides (volumes by kind,",
+        "external addresses of Services, settings of Spark, size and duration of jobs) is in [tenants.md](tenants.md).",
+        "",
+        "`ACKContainerRequests` takes a maximum, which is set above any node. `ACKRequiredProbes` and",
+        "`ACKBlockAutomountToken` hold every pod of their namespaces, so they need `namespaces`. That ACK's add-on",
+        "`gatekeeper` evaluates templates of one's own in CEL is UNCONFIRMED, so rules for which ACK has no policy are",
+        "not held there.",
+        "",
+        "Sources: open-policy-agent/gatekeeper v3.23.0 (2026-07-08), website/docs/validating-admission-policy.md;",
+        "ACK's policies and their parameters: <https://www.alibabacloud.com/help/doc-detail/359819.html> (2026-03-26).",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _held(declaration: Declaration) -> tuple[str, ...]:
+    """A declared rule as a row of the table."""
+    kinds = [kind for kinds in declaration.kinds.values() for kind in kinds]
+    needs = f" (with `{declaration.required}`)" if declaration.required else ""
+    ack = ", ".join(f"`{policy.name}`" for policy in declaration.ack)
+    whole = any(policy.whole for policy in declaration.ack)
+    parameters = described_schema(declaration.parameters).get("properties", {})
+    return (
+        f"`{declaration.name}`",
+        declaration.must,
+        f"`{declaration.preview}`" if declaration.preview else f"{declaration.level}{needs}",
+        f"{declaration.admission}{needs}: {', '.join(kinds)}",
+        f"{'with `namespaces`' if whole else declaration.admission}: {ack}" if ack else "",
+        "<br>".join(f"`{key}`: {value['description']}" for key, value in parameters.items()),
+        declaration.tenants,
+    )
 
 
 FLAVORS: Mapping[str, str] = {"ack": "on ACK", "upstream": "elsewhere"}

@@ -13,6 +13,7 @@ from policies.rules import RULES
 from policies.sources import resources
 
 from .environment import Environment, PolicySetting
+from .gatekeeper import preview_parameters
 from .logs import log_plan, store_volumes
 from .observability import monitoring_plan
 
@@ -27,7 +28,8 @@ def policy_config(
     quotas, service = environment.quotas, environment.service_quotas
     increase = quotas.monthly_cost_increase_percent
     usage = _camel(usage_by_resource(environment, stack)) if quotas.monthly_cost or increase is not None else None
-    configs: dict[str, dict[str, Any]] = {
+    configs: dict[str, Mapping[str, Any]] = {
+        **preview_parameters(environment, stack),
         "nodes-within-quota": {"maximum": quotas.nodes},
         "vcpu-within-quota": {"maximum": quotas.vcpu},
         "memory-within-quota": {"maximum": quotas.memory_gib},

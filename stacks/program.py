@@ -7,12 +7,14 @@ import pulumi
 import pulumi_alicloud as alicloud
 import pulumi_kubernetes as kubernetes
 
+from components.admission import AdmissionPolicies
 from components.alarms import StorageAlarms
 from components.cache import DatasetArgs, DatasetCloud, Datasets
 from components.cluster import Cluster
 from components.colocation import Colocation
 from components.encryption import EncryptionKey, EncryptionKeyArgs
 from components.file_systems import FileSystem
+from components.history import History, HistoryPlan
 from components.job_classes import JobClasses
 from components.logs import LogCollection, StorePlan
 from components.logs.planning import COLLECTORS
@@ -33,6 +35,9 @@ from components.volumes import VolumeArgs, Volumes
 
 from .datasets import FLUID, dataset_surroundings
 from .environment import ACCESS_LOGS, Environment, bucket_owners, compute
+from .gatekeeper import SYSTEMS as ADMISSION_SYSTEMS
+from .gatekeeper import admission_plan
+from .history import history_plan
 from .logs import log_plan, log_stores
 from .observability import PROMETHEUS, monitoring_plan, report_bucket, watched_systems
 from .queues import SYSTEMS, gpu_flavors, queue_plan
@@ -153,6 +158,7 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
     job_classes = inside and _in_cluster(environment, cluster, pools, platform, tenants, inside)
     if inside:
         _queues(environment, stack, platform, tenants, inside, deleted_with=cluster.resource)
+        _admission(environment, stack, platform, tenants, inside, cluster)
     volumes = None
     if environment.volumes or environment.storage_classes:
         volumes = Volumes(
@@ -198,6 +204,25 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
             if inside
             else opts,
         )
+    history = None
+    shown = history_plan(environment, stack)
+    if shown is not None and (shown.spark or shown.ray):
+        history = History(
+            "history",
+            shown,
+            name=name,
+            region=environment.region,
+            buckets={role: bucket.name for role, bucket in buckets.items()},
+            rrsa_provider_arn=cluster.rrsa_provider_arn,
+            rrsa_issuer_url=cluster.rrsa_issuer_url,
+            kms_key_id=key.key_id,
+            tags=tags,
+            deleted_with=cluster.resource,
+            in_cluster=inside is not None,
+            opts=inside(*_used(_shown(shown), tenants, job_classes), *(buckets[role] for role in _kept(shown)))
+            if inside
+            else opts,
+        )
     watching = platform.systems.get(PROMETHEUS)
     _monitoring(
         environment,
@@ -209,7 +234,7 @@ def _deploy_ack(environment: Environment, stack: str) -> Mapping[str, Any]:
     _logs(environment, stack, network, cluster, platform, tenants, inside, opts)
     if inside:
         _cost_report(environment, stack, inside, cluster, buckets, key, watching)
-    limits = _throttling(environment, stack, buckets, volumes, datasets, tenants)
+    limits = _throttling(environment, stack, buckets, volumes, datasets, history, tenants)
     if not environment.notifications.silent:
         StorageAlarms(
             "storage-alarms",
@@ -257,6 +282,16 @@ def _used(
     return [space for name, space in spaces.items() if name in used]
 
 
+def _shown(plan: HistoryPlan) -> set[str]:
+    """The namespaces whose jobs have a history server."""
+    return {space for server in (*plan.spark, *plan.ray) for space in server.namespaces}
+
+
+def _kept(plan: HistoryPlan) -> list[str]:
+    """The buckets with event logs, by their roles."""
+    return sorted({entry.bucket for entry in (plan.args.spark, plan.args.ray) if entry is not None})
+
+
 def _spaces(entries: Mapping[str, VolumeArgs] | Mapping[str, DatasetArgs]) -> set[str]:
     """The namespaces in which volumes or datasets have claims."""
     return {space for args in entries.values() for space in args.namespaces}
@@ -282,6 +317,7 @@ def _inside(
     wanted = (
         *(environment.job_classes, environment.volumes, environment.storage_classes, environment.tenants),
         environment.datasets,
+        *(environment.history.spark, environment.history.ray),
         *(environment.serverless.profiles, environment.serverless.image_caches),
         # Koordinator also where colocation is off, or switching it off would leave its last settings in force.
         *(system.in_cluster or system.name == "koordinator" for system in systems_of(environment)),
@@ -365,6 +401,28 @@ def _queues(
         priority_classes=environment.flavor == "upstream",
         deleted_with=deleted_with,
         opts=opts(*(platform.systems.get(name) for name in SYSTEMS[plan.engine]), *spaces),
+    )
+
+
+def _admission(
+    environment: Environment,
+    stack: str,
+    platform: Platform,
+    tenants: Mapping[str, Tenant],
+    opts: Callable[..., pulumi.ResourceOptions],
+    cluster: Cluster | None = None,
+) -> None:
+    """Register what Gatekeeper holds, behind it and the namespaces that it is about."""
+    plan = admission_plan(environment, stack)
+    if plan is None:
+        return
+    spaces = [space for tenant in tenants.values() for space in tenant.namespaces.values()]
+    AdmissionPolicies(
+        "admission",
+        plan,
+        cluster_id=cluster.cluster_id if cluster else None,
+        deleted_with=cluster.resource if cluster else None,
+        opts=opts(*(platform.systems[name] for name in ADMISSION_SYSTEMS[plan.flavor]), *spaces),
     )
 
 
@@ -533,6 +591,7 @@ def _throttling(
     buckets: Mapping[str, Bucket],
     volumes: Volumes | None,
     datasets: Datasets | None,
+    history: History | None,
     tenants: Mapping[str, Tenant],
 ) -> Mapping[str, Mapping[str, float]]:
     """Register the throttles; gives what each bucket can get at most, in Gbit/s by role and direction."""
@@ -546,6 +605,7 @@ def _throttling(
         role_ids={
             **(volumes.role_ids if volumes else {}),
             **({f"dataset-{name}": role_id for name, role_id in datasets.role_ids.items()} if datasets else {}),
+            **(history.role_ids if history else {}),
             **{role: role_id for tenant in tenants.values() for role, role_id in tenant.role_ids.items()},
         },
         after=[*buckets.values(), *([volumes] if volumes else [])],
@@ -637,6 +697,7 @@ def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
         return pulumi.ResourceOptions(providers=[provider], depends_on=first)
 
     _queues(environment, stack, platform, tenants, opts)
+    _admission(environment, stack, platform, tenants, opts)
     watching = platform.systems.get(PROMETHEUS)
     _monitoring(environment, stack, opts(watching))
     _cost_report(environment, stack, opts, watching=watching)
@@ -652,6 +713,9 @@ def _deploy_upstream(environment: Environment, stack: str) -> Mapping[str, Any]:
                 *_used(_spaces(environment.datasets), tenants),
             ),
         )
+    shown = history_plan(environment, stack)
+    if shown is not None and (shown.spark or shown.ray):
+        History("history", shown, opts=opts(*_used(_shown(shown), tenants)))
     return {
         "systems": [system.name for system in platform.plan],
         **(

@@ -62,7 +62,7 @@ def _artifacts(bucket: str, region: str) -> Mapping[str, Any]:
 
 
 def placement_of(environment: Environment) -> Placement:
-    """On ACK the pools of kind system, elsewhere anywhere."""
+    """Where the platform's own pods run: on ACK in the pools of kind system, elsewhere anywhere."""
     if environment.flavor == "upstream":
         return Placement()
     system = {name: args for name, args in environment.node_pools.items() if args.kind == "system"}

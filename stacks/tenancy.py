@@ -28,7 +28,7 @@ from components.tenancy.problems import WIDEST_NETWORK
 from components.throttling.planning import plan_throttling
 
 from .addresses import address_needs
-from .environment import ACCESS_LOGS, Environment, compute, roles, tenant_roles
+from .environment import ACCESS_LOGS, Environment, compute, history_claims, roles, tenant_roles
 from .systems import systems_of
 
 OWN_KINDS = frozenset({"system", "cache"})
@@ -65,6 +65,7 @@ def surroundings(environment: Environment, stack: str) -> Surroundings:
             *([ACK_IMAGES.format(region=environment.region)] if cloud else []),
             *shared,
             *environment.tenancy.images,
+            *([environment.history.ray.collector_image] if environment.history.ray else []),
         ],
         open_to=sorted({*environment.tenancy.open_to, *systems.values()}),
         api_server_cidrs=nodes if cloud else environment.tenancy.api_server_cidrs,
@@ -91,6 +92,7 @@ def surroundings(environment: Environment, stack: str) -> Surroundings:
             *systems.values(),
             *environment.tenancy.open_to,
             *([environment.caching.namespace] if environment.datasets else []),
+            *([environment.history.namespace] if environment.history.spark or environment.history.ray else []),
         },
         systems=set(systems),
         prices=_prices(environment) if cloud else {},
@@ -303,9 +305,8 @@ def _role_problems(environment: Environment) -> Iterator[Problem]:
         ("ramPolicies", environment.service_quotas.ram_policies),
     ):
         if made > quota:
-            message = (
-                f"volumes, datasets and tenants' service accounts take {made:,}; have it raised, or need fewer of them"
-            )
+            takers = "volumes, datasets, history and tenants' service accounts"
+            message = f"{takers} take {made:,}; have it raised, or need fewer of them"
             yield Problem(f"serviceQuotas.{key}", quota, message)
 
 
@@ -449,9 +450,9 @@ def _prices(environment: Environment) -> dict[str, PodPrices]:
 
 
 def _claims(environment: Environment) -> dict[str, tuple[int, int]]:
-    """How many claims the platform's volumes and datasets are in each namespace, and their GiB."""
+    """How many claims the platform's volumes, datasets and event logs are in each namespace, and their GiB."""
     found: dict[str, tuple[int, int]] = {}
-    for args in environment.volumes.values():
+    for args in (*environment.volumes.values(), *history_claims(environment).values()):
         for space in args.namespaces:
             count, size = found.get(space, (0, 0))
             found[space] = (count + 1, size + args.size_gib)

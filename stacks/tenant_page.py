@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from components.history import RayServer
+from components.history.planning import DASHBOARD_PORT, SPARK_PORT
 from components.job_classes.planning import CLASS_LABEL
 from components.manifests import number
 from components.tenancy import Surroundings, TenantPlan
@@ -11,7 +13,9 @@ from components.tenancy.problems import promises
 from components.tenancy.promises import NAMES
 
 from .environment import Environment, job_class_plans
+from .history import history_plan
 from .tenancy import surroundings, tenant_plans
+from .values import links_of
 
 MAY: Mapping[Role, str] = {
     "owner": "all that engineers may, and read secrets",
@@ -28,6 +32,13 @@ ACCOUNT_AT: Mapping[JobKind, str] = {
     "workflow": "`serviceAccountName: workflow` in the spec of the Workflow",
 }
 """Where the service account of each kind of job is named."""
+
+LINK_NAMES = {
+    "metrics": "metrics of a job",
+    "logs": "logs of a job",
+    "sparkHistory": "history of Spark jobs",
+    "rayHistory": "history of Ray jobs",
+}
 
 QUOTAS: Mapping[str, str] = {
     "requests.cpu": "vCPU",
@@ -50,6 +61,7 @@ def tenant_page(environment: Environment, stack: str, name: str) -> str:
         "Data": _data(environment, plan, around),
         "Network": _network(plan, around),
         "Logs": _logs(plan, around),
+        "Finished jobs": _history(environment, stack, plan),
         "Notebooks": _notebooks(plan, around),
         "Budget and alarms": _budget(plan),
         "When it is removed": _removal(plan),
@@ -254,6 +266,26 @@ def _logs(plan: TenantPlan, around: Surroundings) -> Iterator[str]:
         if engines:
             names = " and ".join(sorted(engine.capitalize() for engine in engines))
             yield f"What {names} themselves write is beside it, in `{plan.log_store}-engine`."
+
+
+def _history(environment: Environment, stack: str, plan: TenantPlan) -> Iterator[str]:
+    shown = history_plan(environment, stack)
+    for server in (*shown.spark, *shown.ray) if shown else ():
+        if shown is None or server.tenant != plan.name:
+            continue
+        engine, port = ("Ray", DASHBOARD_PORT) if isinstance(server, RayServer) else ("Spark", SPARK_PORT)
+        page = "/select_cluster" if engine == "Ray" else ""
+        yield (
+            f"{engine}'s history server `{server.name}` shows the jobs of {_code(server.namespaces)} out of their "
+            f"event logs in `{server.place}`. Owners, engineers and viewers open it at http://localhost:{port}{page} "
+            "with:"
+        )
+        yield from ("", "```sh")
+        yield f"kubectl --namespace {shown.args.namespace} port-forward pod/{server.pod} {port}"
+        yield from ("```", "")
+    for space in plan.namespaces:
+        for what, address in links_of(environment, stack, space.name).items():
+            yield from (f"In `{space.name}`, {LINK_NAMES[what]}: `{address}`.", "")
 
 
 def _notebooks(plan: TenantPlan, around: Surroundings) -> Iterator[str]:

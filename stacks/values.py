@@ -11,15 +11,19 @@ from typing import Any
 import yaml
 
 from components.cache.rendering import node_preferences, node_requirements, waitable
+from components.history.links import link_templates
 from components.inputs import InvalidInput, Problem, one_of
 from components.job_classes import JobClassPlan
 from components.job_templates.common import (
+    HistoryValues,
+    LinkValues,
     MarkerValues,
     ObjectStorageValues,
     PlacementValues,
     PlatformDatasetValues,
     PlatformValues,
     QueueValues,
+    RayCollectorValues,
     ResourceValues,
 )
 from components.queues import QueuePlan, gang, markers
@@ -29,9 +33,10 @@ from components.tenancy.planning import own_bucket, prefix_of
 
 from .datasets import dataset_plans
 from .environment import Environment, job_class_plans
+from .history import history_plan
 from .loading import InvalidEnvironment, load_environment, read_stack_config
 from .queues import queue_plan
-from .tenancy import surroundings, tenant_plans
+from .tenancy import owners, surroundings, tenant_plans
 
 EVENT_LOGS = "event-logs"
 """Role of the bucket that keeps what jobs did."""
@@ -61,11 +66,11 @@ def dumped(values: PlatformValues) -> dict[str, Any]:
 def platform_values(environment: Environment, stack: str, namespace: str) -> PlatformValues:
     """What a valid environment knows of a namespace. Raises `InvalidInput` where it does not know it."""
     tenants = tenant_plans(environment, surroundings(environment, stack))
-    owners = {space.name: plan for plan in tenants.values() for space in plan.namespaces}
-    tenant = owners.get(namespace)
+    of_tenants = {space.name: plan for plan in tenants.values() for space in plan.namespaces}
+    tenant = of_tenants.get(namespace)
     classes = {name: plan for name, plan in job_class_plans(environment).items() if namespace in plan.args.namespaces}
     if tenant is None and not classes:
-        spaces = {*owners, *(space for args in environment.job_classes.values() for space in args.namespaces)}
+        spaces = {*of_tenants, *(space for args in environment.job_classes.values() for space in args.namespaces)}
         raise InvalidInput([Problem("namespace", namespace, one_of(namespace, spaces, "one of the environment's"))])
     queues = queue_plan(environment, stack)
     return PlatformValues(
@@ -78,9 +83,34 @@ def platform_values(environment: Environment, stack: str, namespace: str) -> Pla
         job_classes={name: _placement(plan) for name, plan in classes.items()},
         service_accounts=_accounts(tenant, namespace),
         object_storage=_storage(environment, stack, tenant),
+        history=_history(environment, stack, namespace),
+        links=LinkValues.model_validate(links_of(environment, stack, namespace)),
         datasets=(datasets := _datasets(environment, stack, namespace)),
         kubectl_image=(environment.scheduling.kubectl_image or "") if datasets else "",
     )
+
+
+def _history(environment: Environment, stack: str, namespace: str) -> HistoryValues:
+    """Where the jobs of a namespace write what the history servers show."""
+    plan = history_plan(environment, stack)
+    if plan is None:
+        return HistoryValues()
+    spark, ray, said = plan.spark_of(namespace), plan.ray_of(namespace), plan.args.ray
+    return HistoryValues(
+        spark_claim=spark.events if spark else "",
+        spark_directory=spark.directory if spark and not spark.claim else "",
+        ray=RayCollectorValues(image=said.collector_image, env=ray.environment, secret=said.secret or "")
+        if ray and said
+        else RayCollectorValues(),
+    )
+
+
+def links_of(environment: Environment, stack: str, namespace: str) -> dict[str, str]:
+    """The links of the jobs of a namespace, by what they show."""
+    plan = history_plan(environment, stack)
+    spark, ray = (plan and plan.spark_of(namespace)), (plan and plan.ray_of(namespace))
+    tenant = owners(environment).get(namespace, "")
+    return link_templates(environment.links, namespace, tenant, spark=spark is not None, ray=ray is not None)
 
 
 def _datasets(environment: Environment, stack: str, namespace: str) -> dict[str, PlatformDatasetValues]:

@@ -238,8 +238,15 @@ WORKERS = "RayJob/cleaning spec.rayClusterSpec.workerGroupSpecs[0].template"
     ids=["cpu", "memory", "memory of another pool", "gpu", "missing"],
 )
 def test_pods_that_fit_no_rung(helm: Charts, workers: dict[str, Any], expected: str) -> None:
-    (problem,) = helm.problems({**RAY, "workers": {"text": workers}})
+    (problem,) = helm.problems({**RAY, "history": False, "workers": {"text": workers}})
     assert problem.startswith(expected)
+
+
+def test_the_collector_counts_and_hides_nothing(helm: Charts) -> None:
+    (problem,) = helm.problems({**RAY, "workers": {"text": {"resources": _asked(200)}}})
+    assert problem.startswith(f"{WORKERS}.resources = '200.05 vCPU, 4.062 GiB': fits nowhere")
+    (problem,) = helm.problems({**RAY, "workers": {"text": {"resources": {"requests": {"cpu": 1}}}}})
+    assert problem == f"{WORKERS}.resources = None: missing; say how much CPU and memory a pod asks for"
 
 
 def test_a_gang_does_not_start_on_serverless_pods(helm: Charts) -> None:

@@ -14,12 +14,16 @@ import pytest
 import yaml
 
 from charts.rendering import check
+from components.admission import DECLARATIONS
 from components.cache import DatasetPlan
 from components.cache.rendering import node_preferences, node_requirements
 from components.job_classes import plan_job_classes
 from components.job_classes.planning import CLASS_LABEL
 from components.manifests import PodTemplate, embedded, pod_templates
 from components.queues import markers
+from policies.evaluation import evaluate, setting
+from policies.rule import Inputs, Resource
+from policies.workloads import DECLARED
 from stacks import jobs
 from stacks.charts import chart_names
 from stacks.datasets import dataset_plans
@@ -128,6 +132,16 @@ def _templates(path: Path) -> list[tuple[dict[str, Any], PodTemplate]]:
     submit = [(job, job["spec"]["submitterPodTemplate"]) for job in _jobs(path) if job["kind"] == "RayJob"]
     known = {template.path for _, template in found}
     return [*found, *((job, PodTemplate(at, "", node)) for job, node in submit if at not in known)]
+
+
+@each
+def test_previews_and_admission_let_them_in(path: Path) -> None:
+    held = {d.name for d in DECLARATIONS if d.admission != "disabled"}
+    rules = [rule for rule in DECLARED if rule.name in held or rule.level == "mandatory"]
+    levels = {rule.name: setting(rule, {}) for rule in rules}
+    for job in _jobs(path):
+        resource = Resource(f"kubernetes:{job['apiVersion']}:{job['kind']}", path.stem, Inputs(job), path.stem)
+        assert [(found.rule, found.message) for found in evaluate(rules, [resource], levels).findings] == []
 
 
 @each
@@ -244,6 +258,10 @@ def test_what_it_needs_is_there_or_said(path: Path) -> None:
         for manifest, template in _templates(path)
         for container in template.pod_spec(manifest)["containers"]
     }
+    # What the platform puts beside Ray is no image of the example's.
+    ray = _production().history.ray
+    assert ray is not None
+    images.discard(ray.collector_image)
     assert {image.rpartition("/")[2].partition(":")[0] for image in images} == set(
         re.findall(r"[Ii]mage platform/([a-z-]+)", said)
     )

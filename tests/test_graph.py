@@ -24,6 +24,9 @@ OF_THE_CLUSTER = {
 }
 
 
+CONSTRAINTS = "constraints.gatekeeper.sh"
+
+
 def _custom(resources: Iterator[Recorded] | list[Recorded]) -> Iterator[tuple[Recorded, str, str]]:
     """Custom resources with group and kind."""
     for resource in resources:
@@ -62,6 +65,8 @@ def test_a_custom_resource_lives_within_the_life_of_its_definitions_owner(stack:
     for resource, group, kind in _custom(list(resources.values())):
         if group in OF_THE_CLUSTER:
             continue
+        # Gatekeeper defines the kinds of constraints itself, out of its templates.
+        kind, group = ("ConstraintTemplate", "templates.gatekeeper.sh") if group == CONSTRAINTS else (kind, group)
         names = {f"{plural}.{group}" for plural in _plurals(kind)} & owners.keys()
         assert names, f"{resource.urn}: no system that runs owns {kind} of {group}"
         owner = f"::platform-{owners[names.pop()]}"
@@ -70,6 +75,18 @@ def test_a_custom_resource_lives_within_the_life_of_its_definitions_owner(stack:
         )
         checked += 1
     assert checked or not environment.tenants
+
+
+def test_acks_policies_wait_for_what_holds_them() -> None:
+    resources = {resource.urn: resource for resource in record_environment("prod", read_stack_config("prod")).resources}
+    instances = [
+        r for r in resources.values() if r.type == "alicloud:cs/kubernetesPolicyInstance:KubernetesPolicyInstance"
+    ]
+    assert instances
+    for instance in instances:
+        before = {resources[urn].name for urn in _before(instance, resources)}
+        spaces = {f"tenant-{tenant}-{space}" for tenant, space in (("research", "notebooks"), ("inference", "serving"))}
+        assert {"platform-gatekeeper", "platform-policy-templates", *spaces} <= before
 
 
 @pytest.mark.parametrize("stack", ENVIRONMENTS)

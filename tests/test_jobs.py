@@ -53,7 +53,9 @@ def test_every_built_in_resource_of_production_is_one_for_kubernetes() -> None:
     found = [r for r in recording.resources if r.type.startswith(BUILT_IN) and not r.type.endswith("Patch")]
     assert {r.inputs["kind"] for r in found} >= {"Namespace", "PriorityClass", "CronJob", "Role", "RoleBinding"}
     for resource in found:
-        kubernetes_validate.validate(dict(resource.inputs), "1.35", strict=True)
+        # The SDK keeps a Secret's data secret as a whole.
+        shown = {key: value for key, value in resource.inputs.items() if value != "[secret]"}
+        kubernetes_validate.validate(shown, "1.35", strict=True)
 
 
 def _problems(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, environment: str = "dev") -> str:

@@ -129,6 +129,38 @@ def test_production_shows_what_caches_data(capsys: Output) -> None:
         assert expected in text
 
 
+ADMISSION = "Admission: what Gatekeeper holds in the tenants' namespaces, whoever submits it"
+
+
+def test_what_is_held_at_admission_is_shown(capsys: Output) -> None:
+    main(["prod"])
+    _, *lines = _section(capsys.readouterr().out, ADMISSION)
+    rows = [re.split(r" {2,}", line) for line in lines]
+    assert ["services-have-probes", "warn", "ACKRequiredProbes", "serving"] in [row[:4] for row in rows]
+    hosts = "ACKPSPHostNamespace, ACKPSPHostNetworkingPorts, ACKBlockVolumeTypes"
+    assert ["pods-without-host-access", "deny", hosts, "all tenants"] in [row[:4] for row in rows]
+    assert lines[-1].startswith("Not held there: containers-have-memory-limits, images-not-latest, ")
+    main(["local"])
+    _, *lines = _section(capsys.readouterr().out, ADMISSION)
+    assert any(re.match(r"gang-size +deny +GangSize +all tenants ", line) for line in lines)
+    (queued,) = [line for line in lines if line.startswith("jobs-name-their-queue ")]
+    assert queued.endswith("labels: kueue.x-k8s.io/queue-name")
+    main(["dev"])
+    assert "Admission:" not in capsys.readouterr().out
+
+
+def test_what_is_held_at_admission_is_in_json_and_markdown(capsys: Output) -> None:
+    main(["prod", "--format", "json"])
+    admission = json.loads(capsys.readouterr().out)["admission"]
+    (probes,) = [rule for rule in admission["rules"] if rule["rule"] == "services-have-probes"]
+    assert (probes["level"], probes["by"], probes["namespaces"]) == ("warn", ["ACKRequiredProbes"], ["serving"])
+    assert "gang-size" in admission["leftOut"]
+    main(["prod", "--format", "markdown"])
+    text = capsys.readouterr().out
+    assert "<summary>Admission in the tenants' namespaces</summary>" in text
+    assert "| services-have-probes | warn | ACKRequiredProbes | serving |" in text
+
+
 def test_datasets_outside_the_cloud_have_no_figures(capsys: Output) -> None:
     main(["local"])
     _, *lines = _section(capsys.readouterr().out, "Datasets: what caches them, and what that delivers")
@@ -175,7 +207,7 @@ def test_markdown(capsys: Output) -> None:
     text = capsys.readouterr().out
     assert text.startswith("<!-- ack-ai-blueprint preview -->\n")
     assert text.count("## ✅") == 2
-    assert text.count("<details>") == text.count("</details>") == 17
+    assert text.count("<details>") == text.count("</details>") == 19
 
 
 def test_datasets_are_folded_in_markdown(capsys: Output) -> None:
@@ -303,7 +335,10 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     in_cluster = {
         line.rpartition("::")[2]
         for line in graph
-        if re.search(r"(Platform|LogCollection)\$(alicloud:cs/|kubernetes:)|TrainingRuntimes\$|Monitoring\$", line)
+        if re.search(
+            r"(Platform|LogCollection)\$(alicloud:cs/|kubernetes:)|TrainingRuntimes\$|Monitoring\$|History\$.*kubernetes:",
+            line,
+        )
     }
     # They go with the bucket that they were in.
     reports = {name for name in (line.rpartition("::")[2] for line in graph) if name.startswith("cost-report")}
@@ -327,6 +362,8 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
         "logs-jobs": "changed",
         "logs-platform": "changed",
         "volumes-curated-role": "changed",
+        "history-volumes-spark-history-role": "changed",
+        "history-volumes-spark-events-role": "changed",
         "volumes-curated-notebooks": "replaced",
         "volumes-curated-notebooks-claim": "replaced",
         **dict.fromkeys(
@@ -353,7 +390,7 @@ def test_diff_names_what_changes_and_what_forces_a_replacement(checkout: Path) -
     count = sum(change["action"] == "replaced" and change["custom"] for change in changes)
     gone = sum(change["action"] == "removed" and change["custom"] for change in changes)
     assert gone > 4
-    assert f"4 to add, 4 to change, {count} to replace, {gone} to remove" in text
+    assert f"4 to add, 6 to change, {count} to replace, {gone} to remove" in text
 
 
 def test_only_environments_that_change_are_shown(checkout: Path) -> None:

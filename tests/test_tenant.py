@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from components.admission import AdmissionArgs, plan_admission
 from components.tenancy.planning import exceptions
 from components.tenancy.roles import JOBS, PEOPLE
 from stacks import generate, loading, tenant
@@ -87,9 +88,11 @@ def test_the_effect_of_a_new_tenant(written: Written) -> None:
     old = {resource.urn for resource in before.resources}
     count = sum(resource.custom and resource.urn not in old for resource in after.resources)
     lines = written.effect.splitlines()
-    assert lines[0] == f"What it adds to prod: {count} to add, 2 to change"
+    # ACK's policies name the namespaces of all tenants, but for the one on probes.
+    policies = sum(resource.type.endswith(":KubernetesPolicyInstance") for resource in before.resources) - 1
+    assert lines[0] == f"What it adds to prod: {count} to add, {2 + policies} to change"
     assert "2 core.ServiceAccount" in lines[1]
-    assert "  of the platform: changed scheduling.ElasticQuotaTree" in lines
+    assert f"  of the platform: changed scheduling.ElasticQuotaTree, {policies} cs.KubernetesPolicyInstance" in lines
     assert "  nothing of other tenants changes" in lines
     # The one resource of somebody who is a member of two tenants.
     assert (
@@ -151,8 +154,10 @@ def test_the_first_tenant_of_an_environment(stacks: Path, capsys: pytest.Capture
     before = path.read_text(encoding="utf-8")
     assert tenant.main(["dev", "vision", *NEW]) == 0
     roles = len(PEOPLE) + len(JOBS) + 1
+    held = plan_admission(AdmissionArgs(), "ack", ["vision"]).rules
+    policies = sum(len(rule.declaration.ack) for rule in held)
     shared = f"  of the platform: added {roles} rbac.ClusterRole, core.Namespace, core.ServiceAccount, "
-    shared += "scheduling.ElasticQuotaTree\n"
+    shared += f"scheduling.ElasticQuotaTree, {policies} cs.KubernetesPolicyInstance\n"
     assert shared in capsys.readouterr().out
     after = path.read_text(encoding="utf-8")
     assert after.startswith(f"{before}  ack-ai-blueprint:tenants:\n    # ")

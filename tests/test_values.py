@@ -112,6 +112,37 @@ def test_jobs_of_production_wait_suspended_and_start_together() -> None:
     assert queue.gang_annotations == {}
 
 
+@pytest.mark.parametrize(
+    ("stack", "namespace", "claim"),
+    [
+        ("prod", "spark", "spark-events-data"),
+        ("prod", "backfill", "spark-events-data"),
+        ("prod", "ray", ""),
+        ("dev", "spark", "spark-events"),
+    ],
+)
+def test_drivers_write_where_the_history_server_reads(stack: str, namespace: str, claim: str) -> None:
+    history = _shipped(stack, namespace).history
+    assert (history.spark_claim, history.spark_directory) == (claim, "")
+
+
+@pytest.mark.parametrize(
+    ("place", "directory"), [({"claim": "logs"}, ""), ({"directory": "s3a://logs/{tenant}"}, "s3a://logs/playground")]
+)
+def test_upstream_only_an_address_is_known_to_drivers(place: dict[str, str], directory: str) -> None:
+    found = platform_values(
+        environment(
+            "local",
+            history={"spark": {"image": "docker.io/apache/spark:4.0.1", **place}},
+            tenants={"playground": {"namespaces": {"playground": {"jobs": ["spark"]}}}},
+            systems={"spark-operator": {}},
+        ),
+        "local",
+        "playground",
+    )
+    assert (found.history.spark_claim, found.history.spark_directory) == ("", directory)
+
+
 @pytest.mark.parametrize("namespace", ["ray", "training", "serving"])
 def test_placements_are_those_of_the_classes(namespace: str) -> None:
     plans = job_class_plans(load_environment("prod", read_stack_config("prod")))
@@ -131,7 +162,8 @@ def test_without_tenants_a_namespace_is_one_of_a_class(stack: str, namespace: st
     shipped = load_environment(stack, read_stack_config(stack))
     found = platform_values(shipped, stack, namespace)
     assert sorted(found.job_classes) == classes
-    assert dumped(found).keys() == {"environment", "namespace", "jobClasses", "objectStorage"}
+    history = {"history"} if namespace == "spark" else set[str]()
+    assert dumped(found).keys() == {"environment", "namespace", "jobClasses", "objectStorage", *history}
     # Nobody says who uses which bucket, so all are there, each as a whole.
     assert found.object_storage.buckets == shipped.bucket_names(stack)
     assert found.object_storage.event_logs == f"oss://acme-{stack}-event-logs/"

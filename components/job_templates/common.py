@@ -94,6 +94,49 @@ class ObjectStorageValues(Args):
     """Where Spark and Ray keep what they did, such as `oss://acme-prod-event-logs/data/`."""
 
 
+class RayCollectorValues(Args):
+    """What keeps events and logs of Ray beside each of its pods. Empty: nothing does."""
+
+    image: str = ""
+    """Image of KubeRay's collector."""
+
+    env: Mapping[str, str] = {}
+    """Its environment variables, which say where it writes."""
+
+    secret: str = ""
+    """Secret of the namespace with the keys to write there. Empty: it writes by pod identity."""
+
+
+class HistoryValues(Args):
+    """Where history servers look for what jobs did. Empty: there is none for the namespace."""
+
+    spark_claim: str = ""
+    """Claim of the namespace to which drivers write the event logs of Spark."""
+
+    spark_directory: str = ""
+    """Address to which they write without a claim, such as `s3a://logs/data/spark`."""
+
+    ray: RayCollectorValues = RayCollectorValues()
+    """What keeps events and logs of Ray."""
+
+
+class LinkValues(Args):
+    """Where people look at the namespace's jobs, as annotations of jobs. `{job}` stands for a job's name. Empty: not
+    known."""
+
+    metrics: str = ""
+    """Metrics of a job: the annotation `link/metrics`."""
+
+    logs: str = ""
+    """Logs of a job: the annotation `link/logs`."""
+
+    spark_history: str = ""
+    """The history server of Spark jobs: the annotation `link/history`."""
+
+    ray_history: str = ""
+    """The history server of Ray jobs: the annotation `link/history`."""
+
+
 class PlatformDatasetValues(Args):
     """A cached dataset of the namespace: Fluid keeps it near the nodes that read it, and gives it out as a claim."""
 
@@ -147,6 +190,12 @@ class PlatformValues(Args):
 
     object_storage: ObjectStorageValues = ObjectStorageValues()
     """Where the buckets are."""
+
+    history: HistoryValues = HistoryValues()
+    """Where history servers look for what jobs did."""
+
+    links: LinkValues = LinkValues()
+    """Where people look at the namespace's jobs."""
 
     datasets: Mapping[str, PlatformDatasetValues] = {}
     """The cached datasets of the namespace, by name."""

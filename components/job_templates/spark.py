@@ -82,18 +82,19 @@ class DependencyValues(Args):
 
 
 class EventLogValues(Args):
-    """Where the driver writes its event log for the history server. Without a claim it goes to
-    `platform.objectStorage.eventLogs` if `hadoopConf` says how to log in to OSS (`fs.oss.credentials.provider`), else
-    nowhere."""
+    """Where the driver writes its event log. Without a word here it goes where the platform's history server reads
+    (`platform.history`). Where there is none, it goes to `platform.objectStorage.eventLogs` if `hadoopConf` says how to
+    log in to OSS (`fs.oss.credentials.provider`), else nowhere."""
 
     claim: str = ""
-    """Name of a PersistentVolumeClaim that it is written to, by pod identity. The directory must exist."""
+    """Name of a PersistentVolumeClaim that it is written to, by pod identity, in place of the platform's. The directory
+    must exist."""
 
     path: Annotated[str, Field(pattern=r"^/.+")] = "/event-logs"
     """Where the driver mounts it."""
 
     sub_path: str = ""
-    """A directory of it, instead of the whole."""
+    """A directory of `claim`, instead of the whole."""
 
 
 class RestartValues(Args):

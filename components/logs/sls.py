@@ -70,6 +70,9 @@ def _input(pipeline: Pipeline) -> dict[str, Any]:
         filters["IncludeK8sLabel"] = _labels(pipeline.included)
     if pipeline.excluded:
         filters["ExcludeK8sLabel"] = _labels(pipeline.excluded)
+    if pipeline.path:
+        # KubeRay's collector mounts the same directory; it alone has this variable, and would bring every line again.
+        filters["ExcludeEnv"] = {"RAY_ROLE": ""}
     shared: dict[str, Any] = {"ContainerFilters": filters}
     if pipeline.kind != "platform":
         shared["ExternalK8sLabelTag"] = dict(JOB_LABELS)

@@ -6,11 +6,12 @@ enter it.
 
 from .args import QueueAmounts, QueueArgs, QueuesArgs
 from .component import Queues
-from .jobs import Gang, Marker, gang, gang_problems, markers, queued
+from .jobs import QUEUE_LABELS, Gang, Marker, gang, gang_problems, markers, queued
 from .planning import QueueNode, QueuePlan, plan_queues
 from .rendering import ResourceFlavor
 
 __all__ = [
+    "QUEUE_LABELS",
     "Gang",
     "Marker",
     "QueueAmounts",

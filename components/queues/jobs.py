@@ -18,6 +18,9 @@ from .rendering import FIFO_CLASS, KOORDINATOR, KOORDINATOR_SCHEDULER, LOCAL_QUE
 SUSPENDED = "scheduling.x-k8s.io/suspend"
 """Annotation by which kube-queue and koord-queue know a job that waits."""
 
+QUEUE_LABELS = {"kueue": "kueue.x-k8s.io/queue-name", "koordinator": f"{KOORDINATOR}/name"}
+"""Label by which a job names its queue, by engine; the ElasticQuotaTree goes by the namespace."""
+
 NAME, PODS = "{name}", "{pods}"
 """What stands for a job's name and for how many pods must be there, in what a gang's pods say."""
 
@@ -51,7 +54,7 @@ def markers(plan: QueuePlan, namespace: str) -> Mapping[str, Marker]:
     if plan.engine == "elastic-quota-tree":
         return _suspended({})
     if plan.engine == "koordinator":
-        return _suspended({f"{KOORDINATOR}/name": leaf.name})
+        return _suspended({QUEUE_LABELS["koordinator"]: leaf.name})
     return _kueue(leaf)
 
 
@@ -70,7 +73,7 @@ ELASTIC = {"kueue.x-k8s.io/elastic-job": "true"}
 
 
 def _kueue(leaf: QueueNode) -> Mapping[str, Marker]:
-    labels = {"kueue.x-k8s.io/queue-name": LOCAL_QUEUE}
+    labels = {QUEUE_LABELS["kueue"]: LOCAL_QUEUE}
     if leaf.args.order == "fifo":
         labels["kueue.x-k8s.io/priority-class"] = FIFO_CLASS
     plain = Marker(labels=labels)

@@ -258,6 +258,11 @@ def plan_tenant(name: str, args: TenantArgs, around: Surroundings) -> TenantPlan
     )
 
 
+def tenant_people(args: TenantArgs, groups: Mapping[str, Sequence[str]] | None) -> list[str]:
+    """Owners, engineers and viewers, each once. groups: None where they are the cluster's own and stay as they are."""
+    return _people((*args.owners, *args.engineers, *args.viewers), groups)
+
+
 def _people(members: Iterable[str], groups: Mapping[str, Sequence[str]] | None) -> list[str]:
     """The RAM users and roles behind members. groups: None where groups are the cluster's own and stay as they are."""
     people: list[str] = []

@@ -10,9 +10,12 @@ from components.storage import RESTORE_TIMES
 from .diff import Diff
 from .document import (
     Document,
+    DocumentAdmission,
+    DocumentAdmissionRule,
     DocumentAlarm,
     DocumentDataset,
     DocumentFinding,
+    DocumentHistoryServer,
     DocumentJobClass,
     DocumentLogs,
     DocumentLogStore,
@@ -193,6 +196,25 @@ def queue_lines(queues: DocumentQueues) -> list[str]:
     return [*(queue_sums(queue) for queue in queues.queues if queue.minima_below), kinds, *queues.notes]
 
 
+ADMISSION_COLUMNS = ("rule", "", "by", "where", "what must be true")
+
+
+def admission_cells(rule: DocumentAdmissionRule) -> tuple[str, ...]:
+    """A rule that is held at admission as a table shows it."""
+    told = [
+        f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}"
+        for key, value in rule.parameters.items()
+        if value
+    ]
+    where = ", ".join(rule.namespaces) or "all tenants"
+    return (rule.rule, rule.level, ", ".join(rule.by), where, "; ".join([rule.must.removesuffix("."), *told]))
+
+
+def admission_lines(admission: DocumentAdmission) -> list[str]:
+    """What stands below the table of rules."""
+    return [f"Not held there: {', '.join(admission.left_out)}."] if admission.left_out else []
+
+
 DATASET_COLUMNS = (
     *("dataset", "from", "GiB", "cache", "held", "Gbit/s: all, a reader", "target"),
     *("a pass: first, then (min)", "warm-up (min)", "limited by", "its part of the nodes"),
@@ -293,6 +315,16 @@ def monitoring_lines(monitoring: DocumentMonitoring) -> list[str]:
         *([monitoring.report] if monitoring.report else []),
         *monitoring.notes,
     ]
+
+
+HISTORY_COLUMNS = ("server", "shows jobs of", "reads", "days", "opened by", "inside the cluster")
+
+
+def history_cells(server: DocumentHistoryServer) -> tuple[str, ...]:
+    """A history server as a table shows it."""
+    days = "" if server.days is None else f"{server.days} of {server.kept_days or 'all'} kept"
+    people = f"{server.members} of {server.tenant}" if server.tenant else ""
+    return (f"{server.name} ({server.kind})", ", ".join(server.namespaces), server.reads, days, people, server.address)
 
 
 LOG_STORE_COLUMNS = ("store", "kind", "days kept", "hot", "pipelines", "alarms", "a month")

@@ -17,11 +17,13 @@ from pulumi import _types  # pyright: ignore[reportPrivateUsage]
 from pydantic import JsonValue
 
 from components import catalog
+from components.admission import AdmissionPlan
 from components.alarms import STORAGE_ALARMS
 from components.cache import DatasetPlan
 from components.cache.options import CONSISTENCY
 from components.capacity import Range, Resource, pool_sizes, total_capacity
 from components.cost import Usage, estimate
+from components.history import RayServer
 from components.inputs import Args
 from components.job_classes import Rung
 from components.logs import StorePlan, log_notes
@@ -45,6 +47,8 @@ from policies.evaluation import Outcome, Report
 from ..addresses import AddressNeed, address_needs
 from ..datasets import dataset_notes, dataset_plans, dataset_sharing
 from ..environment import Environment, job_class_plans, pool_plans, roles
+from ..gatekeeper import admission_plan
+from ..history import history_notes, history_plan, history_sharing
 from ..logs import log_plan
 from ..observability import monitoring_notes, monitoring_plan, report_line, watched_systems
 from ..policy_config import policy_config, usage_by_resource
@@ -325,6 +329,27 @@ class DocumentQueues(Args):
     notes: Sequence[str]
 
 
+class DocumentAdmissionRule(Args):
+    """One rule that is held at admission."""
+
+    rule: str
+    level: Literal["deny", "warn", "dryrun"]
+    by: Sequence[str]
+    """ACK's policies, or the kind of Gatekeeper's constraint."""
+    namespaces: Sequence[str]
+    """Empty: all that have the label of a tenant."""
+    parameters: Mapping[str, JsonValue]
+    must: str
+
+
+class DocumentAdmission(Args):
+    """What Gatekeeper holds in the tenants' namespaces, whoever submits it."""
+
+    rules: Sequence[DocumentAdmissionRule]
+    left_out: Sequence[str]
+    """Rules that are not held there."""
+
+
 class DocumentDelivery(Args):
     """What a cache delivers with what its source guarantees."""
 
@@ -425,6 +450,28 @@ class DocumentDashboard(Args):
     panels: int
     left_out: Sequence[str]
     """Panels of which no system brings the metrics."""
+
+
+class DocumentHistoryServer(Args):
+    """A server that shows finished jobs. days: for which a job must be there; kept_days: for which the bucket keeps
+    logs, None for ever; members: people who may open it."""
+
+    name: str
+    tenant: str
+    kind: Literal["Spark", "Ray"]
+    namespaces: Sequence[str]
+    reads: str
+    days: int | None
+    kept_days: int | None
+    address: str
+    members: int
+
+
+class DocumentHistory(Args):
+    """What shows finished jobs."""
+
+    servers: Sequence[DocumentHistoryServer]
+    notes: Sequence[str]
 
 
 class DocumentMonitoring(Args):
@@ -547,9 +594,13 @@ class Document(Args):
     systems: Sequence[DocumentSystem] = ()
     queues: DocumentQueues | None = None
     """None: jobs do not queue."""
+    admission: DocumentAdmission | None = None
+    """None: nothing is held at admission but what tenants bring."""
     datasets: Sequence[DocumentDataset] = ()
     monitoring: DocumentMonitoring | None = None
     """None: nothing is watched."""
+    history: DocumentHistory | None = None
+    """None: nothing shows finished jobs."""
     logs: DocumentLogs | None = None
     """None: nothing collects logs."""
     unconfirmed: Mapping[str, str] = {}
@@ -613,8 +664,10 @@ def build(
         systems=[_system(system) for system in systems],
         datasets=_datasets(environment, recording.stack),
         monitoring=watched,
+        history=_history(environment, recording.stack),
         logs=_logs(environment, recording, cost),
         queues=_queues(queue_plan(environment, recording.stack)) if environment.in_cluster else None,
+        admission=_admission(admission_plan(environment, recording.stack)),
         unconfirmed={
             **{system.name: system.unconfirmed for system in systems if system.unconfirmed},
             **{f"monitor {m.name}": m.unconfirmed for m in (watched.monitors if watched else ()) if m.unconfirmed},
@@ -776,7 +829,10 @@ def tenancy(environment: Environment, recording: Recording) -> DocumentTenancy |
     pod_networks = [vswitch.cidr for vswitch in network.of("pods")] if network else [IPv4Network("0.0.0.0/0")]
     resources = [Resource(r.type, r.name, r.applied) for r in recording.resources]
     found = tenant_isolation(resources, assets_of(plans, around), pod_networks)
-    shared = {**sharing(plans), **dataset_sharing(environment, stack)}
+    shared: dict[tuple[str, str, Any, str], str] = dict(sharing(plans))
+    for entries in (dataset_sharing(environment, stack), history_sharing(environment, stack)):
+        for way, reason in entries.items():
+            shared[way] = f"{shared[way]}; {reason}" if way in shared else reason
     ways: dict[tuple[str, str, Any, str], list[str]] = {}
     for way in found.ways:
         ways.setdefault((way.source, way.target, way.kind, way.what), []).append(way.how)
@@ -878,6 +934,27 @@ def _queues(plan: QueuePlan) -> DocumentQueues | None:
         )
     return DocumentQueues(
         engine=plan.engine, queues=queues, kinds=sorted(markers(plan, namespace)), notes=queue_notes(plan)
+    )
+
+
+def _admission(plan: AdmissionPlan | None) -> DocumentAdmission | None:
+    if plan is None:
+        return None
+    return DocumentAdmission(
+        rules=[
+            DocumentAdmissionRule.model_validate(
+                {
+                    "rule": rule.declaration.name,
+                    "level": rule.level,
+                    "by": plan.holders(rule),
+                    "namespaces": rule.namespaces,
+                    "parameters": rule.parameters,
+                    "must": rule.declaration.must,
+                }
+            )
+            for rule in plan.rules
+        ],
+        left_out=plan.left_out,
     )
 
 
@@ -991,6 +1068,33 @@ def _monitoring(environment: Environment, stack: str) -> DocumentMonitoring | No
         report=report_line(environment, plan),
         notes=monitoring_notes(plan),
     )
+
+
+def _history(environment: Environment, stack: str) -> DocumentHistory | None:
+    plan = history_plan(environment, stack)
+    if plan is None:
+        return None
+    ack = environment.flavor == "ack"
+    servers: list[DocumentHistoryServer] = []
+    for server in (*plan.spark, *plan.ray):
+        of_ray = isinstance(server, RayServer)
+        entry = plan.args.ray if of_ray else plan.args.spark
+        assert entry is not None, "there are no servers without it"
+        bucket = environment.buckets.get(entry.bucket)
+        servers.append(
+            DocumentHistoryServer(
+                name=server.name,
+                tenant=server.tenant,
+                kind="Ray" if of_ray else "Spark",
+                namespaces=server.namespaces,
+                reads=server.place,
+                days=entry.retention_days if ack else None,
+                kept_days=bucket.expire_after_days if bucket else None,
+                address=plan.address(server),
+                members=len(server.people),
+            )
+        )
+    return DocumentHistory(servers=servers, notes=history_notes(plan))
 
 
 def _logs(environment: Environment, recording: Recording, cost: DocumentCost) -> DocumentLogs | None:

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from policies.reports import counts
 
 from .describe import (
+    ADMISSION_COLUMNS,
     ALARM_COLUMNS,
     DATASET_COLUMNS,
+    HISTORY_COLUMNS,
     LOG_STORE_COLUMNS,
     MONITOR_COLUMNS,
     PIPELINE_COLUMNS,
@@ -14,6 +16,8 @@ from .describe import (
     QUEUE_COLUMNS,
     SYSTEM_COLUMNS,
     TENANT_COLUMNS,
+    admission_cells,
+    admission_lines,
     alarm_cells,
     cost_before,
     counted,
@@ -22,6 +26,7 @@ from .describe import (
     decided,
     describe,
     finding_cells,
+    history_cells,
     holes,
     isolation_rows,
     isolation_sums,
@@ -92,6 +97,10 @@ def render(document: Document, diff: Diff | None = None) -> str:
         parts += _folded("Tenants, what they are promised, and who reaches whom", _tenancy(document.tenancy))
     if document.queues is not None:
         parts += _folded("Queues", _queues(document.queues))
+    if document.admission is not None:
+        rows = _table(ADMISSION_COLUMNS, map(admission_cells, document.admission.rules))
+        lines = [f"- {line}" for line in admission_lines(document.admission)]
+        parts += _folded("Admission in the tenants' namespaces", [*rows, *lines, ""])
     if document.systems:
         parts += _folded("Systems", _table(SYSTEM_COLUMNS, map(system_cells, document.systems)))
     if document.monitoring is not None:
@@ -101,6 +110,10 @@ def render(document: Document, diff: Diff | None = None) -> str:
             *_table(ALARM_COLUMNS, map(alarm_cells, document.monitoring.alarms)),
         ]
         parts += _folded("Monitoring and alarms", [*tables, *lines, ""])
+    if document.history is not None:
+        lines = [f"- {line}" for line in document.history.notes]
+        table = _table(HISTORY_COLUMNS, map(history_cells, document.history.servers))
+        parts += _folded("History servers", [*table, *lines, ""])
     if document.logs is not None:
         tables = [
             *_table(LOG_STORE_COLUMNS, map(log_store_cells, document.logs.stores)),

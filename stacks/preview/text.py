@@ -11,8 +11,10 @@ from rich.tree import Tree
 from policies.reports import counts
 
 from .describe import (
+    ADMISSION_COLUMNS,
     ALARM_COLUMNS,
     DATASET_COLUMNS,
+    HISTORY_COLUMNS,
     LOG_STORE_COLUMNS,
     MONITOR_COLUMNS,
     PIPELINE_COLUMNS,
@@ -20,6 +22,8 @@ from .describe import (
     QUEUE_COLUMNS,
     SYSTEM_COLUMNS,
     TENANT_COLUMNS,
+    admission_cells,
+    admission_lines,
     alarm_cells,
     cost_before,
     counted,
@@ -28,6 +32,7 @@ from .describe import (
     decided,
     describe,
     finding_cells,
+    history_cells,
     holes,
     isolation_rows,
     isolation_sums,
@@ -93,11 +98,13 @@ def render(document: Document, diff: Diff | None = None) -> RenderableType:
         ("Systems, in the order of installation", _systems(document)),
         ("Monitoring: what is read, by estimate", _monitors(document)),
         ("Alarms: when, and whom they tell", _alarms(document)),
+        ("History servers: where finished jobs are shown", _history(document)),
         ("Log stores: what is kept, and for how long", _log_stores(document)),
         ("Log pipelines: what is collected from where", _pipelines(document)),
         ("Tenants: what each is guaranteed, and may use", _tenants(document)),
         ("Promised to all tenants, beside what there is", _promises(document)),
         ("Queues: what each gets whenever its jobs ask, and may use", _queues(document)),
+        ("Admission: what Gatekeeper holds in the tenants' namespaces, whoever submits it", _admission(document)),
         ("Isolation: what each tenant reaches of the others, by the resources above", _isolation(document)),
         ("Estimated monthly cost", _cost(document)),
         ("Policies", _findings(document)),
@@ -239,6 +246,15 @@ def _systems(document: Document) -> RenderableType | None:
     return table
 
 
+def _history(document: Document) -> RenderableType | None:
+    if document.history is None:
+        return None
+    table = _table(*HISTORY_COLUMNS)
+    for server in document.history.servers:
+        table.add_row(*map(escape, history_cells(server)))
+    return Group(table, *map(escape, document.history.notes))
+
+
 def _monitors(document: Document) -> RenderableType | None:
     if document.monitoring is None:
         return None
@@ -282,6 +298,15 @@ def _queues(document: Document) -> RenderableType | None:
     for queue in document.queues.queues:
         table.add_row(*queue_cells(queue))
     return Group(table, *map(escape, queue_lines(document.queues)))
+
+
+def _admission(document: Document) -> RenderableType | None:
+    if document.admission is None:
+        return None
+    table = _table(*ADMISSION_COLUMNS)
+    for rule in document.admission.rules:
+        table.add_row(*map(escape, admission_cells(rule)))
+    return Group(table, *map(escape, admission_lines(document.admission)))
 
 
 def _tenants(document: Document) -> RenderableType | None:

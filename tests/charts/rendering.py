@@ -86,6 +86,7 @@ PLATFORM: Mapping[str, Any] = {
         "buckets": {"raw": "acme-test-raw", "event-logs": "acme-test-event-logs"},
         "eventLogs": "oss://acme-test-event-logs/data/",
     },
+    "history": {},
 }
 """What an environment knows of a namespace, with every kind of marker."""
 

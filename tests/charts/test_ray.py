@@ -146,3 +146,55 @@ def test_the_example_renders_on_any_cluster(chart: str) -> None:
     values = yaml.safe_load((ROOT / "charts" / chart / "ci" / "example-values.yaml").read_text(encoding="utf-8"))
     manifests = render(chart, values)
     assert manifests[0]["kind"].startswith("Ray")
+
+
+COLLECTOR = {
+    "image": "quay.io/kuberay/collector:v1.7.1",
+    "env": {"STORAGE_BACKEND": "aliyunoss", "STORAGE_ROOT_DIR": "data/ray"},
+}
+KEPT: dict[str, Any] = {**PLATFORM, "history": {"ray": COLLECTOR}}
+
+
+def test_a_collector_beside_each_pod_keeps_its_history() -> None:
+    job = one(render("ray-job", {**JOB, "platform": KEPT}), "RayJob")
+    for pod, role in ((_head(job), "Head"), (_workers(job)["template"], "Worker")):
+        main, collector = pod["spec"]["containers"]
+        env = {entry["name"]: entry.get("value") for entry in collector["env"]}
+        assert env["RAY_ROLE"] == role
+        assert (env["OWNER_KIND"], env["OWNER_NAME"]) == ("rayjob", job["metadata"]["name"])
+        assert (env["STORAGE_BACKEND"], env["STORAGE_ROOT_DIR"]) == ("aliyunoss", "data/ray")
+        assert "envFrom" not in collector
+        assert collector["securityContext"]["allowPrivilegeEscalation"] is False
+        (mount,) = collector["volumeMounts"]
+        assert mount["name"] == "ray-history"
+        assert mount in main["volumeMounts"]
+        events = {entry["name"]: entry["value"] for entry in main["env"]}
+        assert events["RAY_DASHBOARD_AGGREGATOR_AGENT_EVENTS_EXPORT_ADDR"] == "http://localhost:8084/v1/events"
+        assert events["OSS_ENDPOINT"] == "oss-cn-hangzhou-internal.aliyuncs.com"
+        assert pod["spec"]["volumes"] == [{"name": "ray-history", "emptyDir": {}}]
+        assert pod["spec"]["terminationGracePeriodSeconds"] == 120
+    submitter = job["spec"]["submitterPodTemplate"]["spec"]
+    assert [container["name"] for container in submitter["containers"]] == ["ray-job-submitter"]
+
+
+def test_a_collector_names_the_owner_of_its_cluster_and_its_keys() -> None:
+    values = {"image": "example.com/ray:1", "workers": {"text": {}}}
+    platform = {**KEPT, "history": {"ray": {**COLLECTOR, "secret": "keys"}}}
+    cluster = one(render("ray-cluster", {**values, "platform": platform}), "RayCluster")["spec"]
+    service = one(render("ray-service", {**values, "platform": KEPT, "serveConfig": "applications: []"}), "RayService")[
+        "spec"
+    ]["rayClusterConfig"]
+    owners: list[str | None] = []
+    for spec in (cluster, service):
+        collector = spec["headGroupSpec"]["template"]["spec"]["containers"][1]
+        owners.append({entry["name"]: entry.get("value") for entry in collector["env"]}.get("OWNER_KIND"))
+    assert owners == [None, "rayservice"]
+    collector = cluster["headGroupSpec"]["template"]["spec"]["containers"][1]
+    assert collector["envFrom"] == [{"secretRef": {"name": "keys"}}]
+
+
+def test_no_history_where_the_job_or_its_ray_has_none() -> None:
+    job = one(render("ray-job", {**JOB, "platform": KEPT, "history": False}), "RayJob")
+    assert len(_head(job)["spec"]["containers"]) == 1
+    assert "volumes" not in _head(job)["spec"]
+    assert "history is kept from Ray 2.55 on" in refused("ray-job", {**JOB, "platform": KEPT, "rayVersion": "2.52.0"})

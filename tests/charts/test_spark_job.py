@@ -138,6 +138,19 @@ def test_event_logs_go_to_a_claim() -> None:
     assert "volumeMounts" not in spec["executor"]
 
 
+def test_event_logs_go_where_the_history_server_reads() -> None:
+    platform = {**PLATFORM, "history": {"sparkClaim": "spark-events"}}
+    spec = _spark({**JOB, "platform": platform, "eventLogs": {"subPath": "ignored"}})["spec"]
+    assert spec["sparkConf"] == {"spark.eventLog.enabled": "true", "spark.eventLog.dir": "file:///event-logs"}
+    assert spec["volumes"] == [{"name": "event-logs", "persistentVolumeClaim": {"claimName": "spark-events"}}]
+    assert spec["driver"]["volumeMounts"] == [{"name": "event-logs", "mountPath": "/event-logs"}]
+    assert "volumeMounts" not in spec["executor"]
+    own = _spark({**JOB, "platform": platform, "eventLogs": {"claim": "mine"}})["spec"]
+    assert own["volumes"] == [{"name": "event-logs", "persistentVolumeClaim": {"claimName": "mine"}}]
+    elsewhere = {**PLATFORM, "history": {"sparkDirectory": "s3a://logs/data/spark"}}
+    assert _spark({**JOB, "platform": elsewhere})["spec"]["sparkConf"]["spark.eventLog.dir"] == "s3a://logs/data/spark"
+
+
 def test_event_logs_go_to_the_bucket_only_with_a_way_to_log_in() -> None:
     provider = {"fs.oss.credentials.provider": "example.Provider"}
     spec = _spark({**JOB, "platform": PLATFORM, "hadoopConf": provider})["spec"]

@@ -292,7 +292,49 @@ def test_the_pod_of_a_workflow_has_the_fields_beside_its_container() -> None:
     assert list(template.node_labels()) == [("node-pool", "data")]
     pod = template.pod_spec(manifest)
     assert pod.keys() == {"containers", "initContainers", "serviceAccountName", "volumes"}
-    assert pod["containers"] == [manifest["spec"]["templates"][0]["script"]]
+    assert pod["containers"] == [{"name": "main", **manifest["spec"]["templates"][0]["script"]}]
+
+
+@pytest.mark.parametrize("kind", FLOWS)
+def test_the_pods_of_a_workflow_have_what_it_says_of_all(kind: str) -> None:
+    sidecar = {"name": "proxy", "image": "proxy:1"}
+    manifest = _flow(kind, _step(securityContext={"runAsUser": 1}, sidecars=[sidecar]), _step())
+    spec = manifest["spec"]["workflowSpec"] if kind == "CronWorkflow" else manifest["spec"]
+    spec |= {"securityContext": {"runAsNonRoot": True}, "hostNetwork": True, "volumes": [{"name": "v"}]}
+    one, other = (template.pod_spec(manifest) for template in pod_templates(manifest))
+    assert one["securityContext"] == {"runAsUser": 1}
+    assert one["containers"][1:] == [sidecar]
+    assert other["securityContext"] == {"runAsNonRoot": True}
+    assert one["hostNetwork"] is other["hostNetwork"] is True
+    assert one["volumes"] == other["volumes"] == [{"name": "v"}]
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_the_pods_of_spark_have_what_spark_gives_them(scheduled: bool) -> None:
+    driver: dict[str, Any] = {
+        "cores": 2,
+        "memory": "4g",
+        "podSecurityContext": {"runAsUser": 185},
+        "priorityClassName": "job-high",
+    }
+    driver["serviceAccount"] = "spark"
+    executor = {"coreRequest": "500m", "image": "own:1", "securityContext": {"privileged": False}}
+    application = {"image": "spark:4", "volumes": [{"name": "v"}], "driver": driver, "executor": executor}
+    kind = "ScheduledSparkApplication" if scheduled else "SparkApplication"
+    manifest = {"kind": kind, "spec": {"schedule": "@daily", "template": application} if scheduled else application}
+    one, other = (template.pod_spec(manifest) for template in pod_templates(manifest))
+    resources = {"requests": {"cpu": 2, "memory": "4g"}, "limits": {"memory": "4g"}}
+    assert one == {
+        "containers": [{"name": "spark", "image": "spark:4", "resources": resources}],
+        "securityContext": {"runAsUser": 185},
+        "priorityClassName": "job-high",
+        "serviceAccountName": "spark",
+        "volumes": [{"name": "v"}],
+    }
+    (container,) = other["containers"]
+    assert (container["image"], container["securityContext"]) == ("own:1", {"privileged": False})
+    # Spark's own defaults.
+    assert container["resources"] == {"requests": {"cpu": "500m", "memory": "1g"}, "limits": {"memory": "1g"}}
 
 
 @pytest.mark.parametrize("kind", FLOWS)

@@ -110,6 +110,8 @@ def test_files_have_the_time_that_they_say() -> None:
     (source,) = config["inputs"]
     assert source["EnableContainerDiscovery"] is True
     assert source["ContainerFilters"]["IncludeK8sLabel"] == {"ray.io/is-ray-node": "^yes$"}
+    # Beside it stands a container that mounts the same files.
+    assert source["ContainerFilters"]["ExcludeEnv"] == {"RAY_ROLE": ""}
     assert source["ExcludeFiles"] == ["worker-*", "job-driver-*"]
     assert source["ExternalK8sLabelTag"]["ray.io/cluster"] == "ray_cluster"
     assert config["processors"][-1] == {

@@ -22,6 +22,7 @@ CASES = cases()
 def test_every_rule_has_cases_and_every_case_a_rule() -> None:
     assert CASES.keys() == BY_NAME.keys()
     assert all(case["fails"] for case in CASES.values())
+    assert all(rule.how and rule.reference for rule in RULES)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -13,7 +13,7 @@ from policies.rules import RULES
 CASES = cases()
 
 
-def _noticed(rule: Rule, case: Mapping[str, Any]) -> bool:
+def noticed(rule: Rule, case: Mapping[str, Any]) -> bool:
     """Whether a case comes out otherwise than it must."""
     config = case.get("config", {})
     try:
@@ -36,5 +36,5 @@ def _noticed(rule: Rule, case: Mapping[str, Any]) -> bool:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_no_mutant_survives(rule: Rule) -> None:
-    survivors = [what for what, mutant in mutants(rule) if not _noticed(mutant, CASES[rule.name])]
+    survivors = [what for what, mutant in mutants(rule) if not noticed(mutant, CASES[rule.name])]
     assert survivors == []

@@ -12,6 +12,7 @@ from components.capacity import Resource
 from components.tenancy import Isolation, TenantPlan, assets_of, declared, isolation, network_policies, tenant_isolation
 from policies.evaluation import Report
 from stacks.datasets import dataset_sharing
+from stacks.history import history_sharing
 from stacks.loading import environments, load_environment, read_stack_config
 from stacks.preview.document import build
 from stacks.preview.recording import record_environment
@@ -44,7 +45,7 @@ def _isolation(*changes: Change) -> Isolation:
 
 def _declared() -> Mapping[tuple[str, str, Any, str], str]:
     _, plans, environment = _prod()
-    return {**declared(plans), **dataset_sharing(environment, STACK)}
+    return {**declared(plans), **dataset_sharing(environment, STACK), **history_sharing(environment, STACK)}
 
 
 def _holes(found: Isolation) -> set[tuple[str, str, str]]:

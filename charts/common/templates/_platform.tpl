@@ -19,12 +19,29 @@ The marker by which a job of a kind enters its queue, as YAML. Give it root and 
 {{- end -}}
 
 {{/*
+Annotations that say where to look at a job, as YAML. Give it root, kind and name of the job.
+*/}}
+{{- define "platform.links" -}}
+{{- $links := .root.Values.platform.links -}}
+{{- $found := dict -}}
+{{- range $what := list "metrics" "logs" -}}
+{{- with get $links $what }}{{ $_ := set $found (printf "link/%s" $what) . }}{{ end -}}
+{{- end -}}
+{{- if and (eq .kind "SparkApplication") $links.sparkHistory }}{{ $_ := set $found "link/history" $links.sparkHistory }}{{ end -}}
+{{- if and (hasPrefix "Ray" .kind) $links.rayHistory }}{{ $_ := set $found "link/history" $links.rayHistory }}{{ end -}}
+{{- range $key, $address := $found }}
+{{ $key }}: {{ $address | replace "{job}" $.name | quote }}
+{{- end -}}
+{{- end -}}
+
+{{/*
 Metadata of a job: name, labels and annotations with what its queue wants. Give it root, kind, elastic (whether it
 grows and shrinks while it runs), and name if it is not the release's.
 */}}
 {{- define "platform.jobMetadata" -}}
 {{- $marker := include "platform.marker" . | fromYaml -}}
 {{- $annotations := merge (dict) (ternary ($marker.elastic | default dict) dict (.elastic | default false)) ($marker.annotations | default dict) -}}
+{{- $annotations = merge $annotations (include "platform.links" (dict "root" .root "kind" .kind "name" (.name | default .root.Release.Name)) | fromYaml) -}}
 name: {{ .name | default .root.Release.Name }}
 namespace: {{ .root.Release.Namespace }}
 labels:

@@ -66,11 +66,20 @@ gang, and in volumeMounts what they mount beside.
 {{- end -}}
 
 {{/*
+The claim to which the driver writes its event log: the job's own, else the platform's. Give it the root.
+*/}}
+{{- define "platform.sparkEventClaim" -}}
+{{- .Values.eventLogs.claim | default .Values.platform.history.sparkClaim -}}
+{{- end -}}
+
+{{/*
 The directory of the event log, nothing where there is none. Give it the root.
 */}}
 {{- define "platform.sparkEventLogs" -}}
-{{- if .Values.eventLogs.claim -}}
+{{- if include "platform.sparkEventClaim" . -}}
 file://{{ .Values.eventLogs.path }}
+{{- else if .Values.platform.history.sparkDirectory -}}
+{{- .Values.platform.history.sparkDirectory -}}
 {{- else if hasKey .Values.hadoopConf "fs.oss.credentials.provider" -}}
 {{- .Values.platform.objectStorage.eventLogs -}}
 {{- end -}}
@@ -95,10 +104,10 @@ The spec of a Spark application. Give it the root.
 {{- $gang := include "platform.gangOf" (dict "root" . "gang" $values.gang "pods" $values.executor.instances) | fromYaml -}}
 {{- $volumes := include "platform.volumes" . | fromYamlArray -}}
 {{- $mounts := list -}}
-{{- if $values.eventLogs.claim -}}
-{{- $volumes = append $volumes (dict "name" "event-logs" "persistentVolumeClaim" (dict "claimName" $values.eventLogs.claim)) -}}
+{{- with include "platform.sparkEventClaim" . -}}
+{{- $volumes = append $volumes (dict "name" "event-logs" "persistentVolumeClaim" (dict "claimName" .)) -}}
 {{- $mount := dict "name" "event-logs" "mountPath" $values.eventLogs.path -}}
-{{- with $values.eventLogs.subPath }}{{ $_ := set $mount "subPath" . }}{{ end -}}
+{{- if and $values.eventLogs.claim $values.eventLogs.subPath }}{{ $_ := set $mount "subPath" $values.eventLogs.subPath }}{{ end -}}
 {{- $mounts = list $mount -}}
 {{- end -}}
 {{- $conf := dict -}}
