@@ -11,10 +11,10 @@ from components.cost import Cost, estimate
 from components.inputs import Args
 
 from .counting import counted, usage
-from .rule import Config, Subject, rule
+from .rule import Config, Resource, Subject, rule
 
 Amount = Annotated[float, Field(ge=0)]
-PRICES = "https://www.alibabacloud.com/help/en/ack/product-overview/billing-overview"
+PRICES = "https://help.aliyun.com/zh/ack/ack-managed-and-ack-dedicated/product-overview/ack-pro-cluster-billing"
 
 
 class Usage(Args):
@@ -137,7 +137,7 @@ class TenantBudgets(Config):
 )
 def tenant_cost_within_budget(subject: Subject[TenantBudgets]) -> Iterator[str]:
     for tenant, limits in subject.config.tenants.items():
-        own = [r for r in subject.resources if (r.inputs.given("tags") or {}).get(subject.config.tag) == tenant]
+        own = [resource for resource in subject.resources if _tag(resource, subject.config.tag) == tenant]
         said = subject.config.usage.model_dump(exclude_unset=True)
         cost = estimate(counted(own), catalog.price_book(), usage(said))
         for currency, limit in limits.items():
@@ -147,6 +147,12 @@ def tenant_cost_within_budget(subject: Subject[TenantBudgets]) -> Iterator[str]:
                     f"A month of the resources of {tenant} costs {_at_least(cost)}{currency} {most:,.0f}, its budget "
                     f"is {currency} {limit:,.0f} (list prices of {cost.date}). Lower what they hold."
                 )
+
+
+def _tag(resource: Resource, name: str) -> Any:
+    """A tag of a resource; a few have tags that are no map."""
+    tags = resource.inputs.get("tags")
+    return tags.get(name) if isinstance(tags, Mapping) else None
 
 
 class Change(Config):

@@ -1,33 +1,38 @@
 """Quotas: what one stack may use at most. A rule whose quota is not set finds nothing."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from components import catalog
 from components.capacity import NODE_POOL, Capacity, Range, pool_size, total_capacity
+from components.catalog import VSWITCH_RESERVED_ADDRESSES
 from components.inputs import Args
 from components.manifests import number
 
+from .addresses import networks
 from .counting import counted, disks_gib, region_of
-from .resources import BUCKET, CLUSTERS, NETWORK, VSWITCH
+from .network import ALB_CONFIG, BALANCERS, CLASSIC_BALANCERS, INSTANCE, NETWORK_PLAN, SERVICE, SWITCHES
+from .resources import BUCKET, CLUSTERS, DEDICATED_CLUSTER, EDGE_CLUSTER, MANAGED_CLUSTER, NETWORK, listed, section
 from .rule import Config, Resource, Subject, rule
 
-EIP = "alicloud:ecs/eipAddress:EipAddress"
+BUCKET_REPLICATION = "alicloud:oss/bucketReplication:BucketReplication"
+EIPS = ("alicloud:ecs/eipAddress:EipAddress", "alicloud:ecs/eip:Eip")
 DISKS = ("alicloud:ecs/ecsDisk:EcsDisk", "alicloud:ecs/disk:Disk")
-BALANCERS = (
-    "alicloud:slb/applicationLoadBalancer:ApplicationLoadBalancer",
-    "alicloud:slb/loadBalancer:LoadBalancer",
-    "alicloud:alb/loadBalancer:LoadBalancer",
-    "alicloud:nlb/loadBalancer:LoadBalancer",
-)
-SERVICE = "kubernetes:core/v1:Service"
 NAMESPACE = "kubernetes:core/v1:Namespace"
 QUOTA = "kubernetes:core/v1:ResourceQuota"
 
 Amount = Annotated[float, Field(ge=0)]
+SCALING_CONFIGURATION = "alicloud:ess/scalingConfiguration:ScalingConfiguration"
+REUSES_BALANCER = tuple(f"service.beta.kubernetes.io/{name}-loadbalancer-id" for name in ("alibaba-cloud", "alicloud"))
+"""Annotations of Services that take a load balancer that there is, by the newer and the older name. Source:
+https://www.alibabacloud.com/help/en/ack/serverless-kubernetes/user-guide/use-annotations-to-configure-load-balancing,
+2026-02-28."""
 ACK_LIMITS = "https://www.alibabacloud.com/help/en/ack/product-overview/limits"
+VPC_LIMITS = "https://www.alibabacloud.com/help/ja/virtual-private-cloud/latest/466327"
 
 
 class Maximum(Config):
@@ -48,9 +53,12 @@ def _exceeding(subject: Subject[Maximum], what: str, unit: str, amount: Callable
 
 
 def _uncounted(subject: Subject[Maximum]) -> Iterator[str]:
+    if subject.config.maximum is not None:
+        yield from _unknown_types(subject)
+
+
+def _unknown_types(subject: Subject[Any]) -> Iterator[str]:
     """A violation where the catalog does not have an instance type, so that a sum would be too small."""
-    if subject.config.maximum is None:
-        return
     names = sorted({*total_capacity(counted(subject.of(NODE_POOL))).unknown})
     if names:
         yield f"Node pools of {', '.join(names)} cannot be counted. Use instance types of the catalog."
@@ -121,13 +129,26 @@ def gpus_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
     reference=ACK_LIMITS,
 )
 def pods_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
+    if subject.config.maximum is None:
+        return
     yield from _uncounted(subject)
+    # Without maxPods, what Terway can give addresses to counts; with Flannel it is the mask of the cluster.
+    flannel = any(cluster.inputs.given("podCidr") for cluster in subject.of(*CLUSTERS))
+    sizes = [pool_size(pool) for pool in counted(subject.of(NODE_POOL))]
+    blind = [
+        size.name
+        for size in sizes
+        if size.max_pods is None and (flannel or any(kind.pods is None for kind in size.instance_types))
+    ]
+    if blind:
+        yield f"The pods of {', '.join(blind)} cannot be counted. Set maxPods of kubeletConfiguration."
     yield from _exceeding(subject, "pods", "pods", lambda capacity: capacity.pods)
 
 
 class Models(Config):
     models: Mapping[str, Annotated[int, Field(ge=0)]] = {}
-    """The most GPUs of a model that the stack may use, such as `{A10: 8}`; other models are not bounded."""
+    """The most GPUs of a model that the stack may use, such as `{A10: 8}`; `unnamed` are those of which the vendor
+    names no model. Other models are not bounded."""
 
 
 @rule(
@@ -142,6 +163,7 @@ class Models(Config):
 def gpu_models_within_quota(subject: Subject[Models]) -> Iterator[str]:
     if not subject.config.models:
         return
+    yield from _unknown_types(subject)
     found = total_capacity(counted(subject.of(NODE_POOL))).gpus_by_model
     for model, maximum in subject.config.models.items():
         most = found.get(model, Range()).maximum
@@ -184,13 +206,25 @@ def _too_many(maximum: float, count: int, what: str) -> Iterator[str]:
     area="quotas",
     severity="medium",
     config=Maximum,
-    must="Public addresses must stay within their quota.",
-    how="Share a NAT gateway's address, or raise the quota.",
+    must="Public addresses, with those of nodes at full size and of API servers, must stay within their quota.",
+    how="Share a NAT gateway's address, set internetMaxBandwidthOut of pools to 0 or slbInternetEnabled of clusters to "
+    "false, or raise the quota.",
     reference="the owner of the quota",
 )
 def addresses_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
-    if subject.config.maximum is not None:
-        yield from _too_many(subject.config.maximum, len(subject.of(EIP)), "public addresses")
+    maximum = subject.config.maximum
+    if maximum is None:
+        return
+    pools = [pool for pool in subject.of(NODE_POOL) if (pool.inputs.get("internetMaxBandwidthOut") or 0) > 0]
+    nodes = int(total_capacity(counted(pools)).nodes.maximum)
+    clusters = subject.of(MANAGED_CLUSTER, DEDICATED_CLUSTER, EDGE_CLUSTER)
+    servers = len([c for c in clusters if c.inputs.get("slbInternetEnabled") is not False])
+    count = len(subject.of(*EIPS)) + nodes + servers
+    if count > maximum:
+        yield (
+            f"There can be {count:,} public addresses, {nodes:,} of them of nodes and {servers} of API servers; the "
+            f"quota is {maximum:,.0f}. Give nodes none, share a NAT gateway's, or raise the quota."
+        )
 
 
 @rule(
@@ -212,15 +246,28 @@ def buckets_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
     area="quotas",
     severity="medium",
     config=Maximum,
-    must="Load balancers, those of Services among them, must stay within their quota.",
+    must="Load balancers, those of API servers, Services and AlbConfigs among them, must stay within their quota.",
     how="Share one between Services by an Ingress, or raise the quota.",
     reference="the owner of the quota",
 )
 def load_balancers_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
     if subject.config.maximum is None:
         return
-    services = [s for s in subject.of(SERVICE) if (s.inputs.get("spec") or {}).get("type") == "LoadBalancer"]
-    yield from _too_many(subject.config.maximum, len(subject.of(*BALANCERS)) + len(services), "load balancers")
+    declared = subject.of(*CLASSIC_BALANCERS, *BALANCERS, *CLUSTERS)
+    services = [service for service in subject.of(SERVICE) if _makes_balancer(service)]
+    albs = [
+        config for config in subject.of(ALB_CONFIG) if "id" not in section(section(config.inputs, "spec"), "config")
+    ]
+    count = len(declared) + len(services) + len(albs)
+    yield from _too_many(subject.config.maximum, count, "load balancers, those of API servers among them")
+
+
+def _makes_balancer(service: Resource) -> bool:
+    """Whether a Service has a load balancer made, and takes none that there is."""
+    if section(service.inputs, "spec").get("type") != "LoadBalancer":
+        return False
+    annotations = section(section(service.inputs, "metadata"), "annotations")
+    return not any(key in annotations for key in REUSES_BALANCER)
 
 
 class PoolQuota(Args):
@@ -255,6 +302,8 @@ def pool_within_quota(subject: Subject[Pools]) -> Iterator[str]:
     quota = next((subject.config.pools[name] for name in names if name in subject.config.pools), None)
     if quota is None:
         return
+    if quota.vcpu is not None or quota.gpus is not None:
+        yield from _unknown_types(subject)
     total = total_capacity(counted([subject.resource]))
     for unit, most, maximum in (
         ("nodes", total.nodes.maximum, quota.nodes),
@@ -275,6 +324,9 @@ class Tenants(Config):
     serverless_memory_gib: Amount = 0
     """GiB of memory of serverless pods that there are beside the nodes."""
 
+    serverless_gpus: Amount = 0
+    """GPUs of serverless pods that there are beside the nodes."""
+
 
 @rule(
     "tenants-within-cluster",
@@ -283,36 +335,57 @@ class Tenants(Config):
     level="advisory",
     config=Tenants,
     must="What ResourceQuotas promise together must be there: on nodes at full size, and as serverless pods.",
-    how="Lower requests.cpu and requests.memory of ResourceQuotas, let pools grow, or state a factor.",
+    how="Lower what ResourceQuotas let be requested, let pools grow, or state a factor.",
     reference="https://kubernetes.io/docs/concepts/policy/resource-quotas/",
 )
 def tenants_within_cluster(subject: Subject[Tenants]) -> Iterator[str]:
-    pools, quotas = subject.of(NODE_POOL), subject.of(QUOTA)
-    if not pools:
-        return  # The cluster is another program's.
-    total = total_capacity(counted(pools))
-    for key, unit, there in (
-        ("requests.cpu", "vCPUs", total.vcpu.maximum + subject.config.serverless_vcpu),
-        ("requests.memory", "GiB of memory", total.memory_gib.maximum + subject.config.serverless_memory_gib),
+    pools = subject.of(NODE_POOL)
+    if not pools or not subject.of(QUOTA):
+        return  # The cluster is another program's, or its tenants are.
+    yield from _unknown_types(subject)
+    total, config = total_capacity(counted(pools)), subject.config
+    for key, unit, size, there in (
+        ("requests.cpu", "vCPUs", 1, total.vcpu.maximum + config.serverless_vcpu),
+        ("requests.memory", "GiB of memory", 2**30, total.memory_gib.maximum + config.serverless_memory_gib),
+        ("requests.nvidia.com/gpu", "GPUs", 1, total.gpus.maximum + config.serverless_gpus),
     ):
-        promised = sum(_hard(quota, key) for quota in quotas) / (2**30 if key == "requests.memory" else 1)
-        if promised > there * subject.config.factor:
+        promised = sum(_promised(subject, key).values()) / size
+        if promised > there * config.factor and not total.unknown:
             yield (
                 f"ResourceQuotas promise {promised:,.0f} {unit}, there are {there:,.0f} at most. "
                 f"Lower {key} of some, or let pools grow."
             )
 
 
-def _hard(quota: Resource, key: str) -> float:
-    spec = quota.inputs.get("spec") or {}
-    return number((spec.get("hard") or {}).get(key) or 0)
+def _promised(subject: Subject[Any], key: str) -> Mapping[str, float]:
+    """What ResourceQuotas let each namespace have of a resource: the least that one of them says."""
+    names = {space.urn: _name(space) for space in subject.of(NAMESPACE)}
+    found: dict[str, float] = {}
+    for quota in subject.of(QUOTA):
+        hard = section(section(quota.inputs, "spec"), "hard")
+        # Kubernetes knows `cpu` and `memory` as other names of `requests.cpu` and `requests.memory`.
+        for amount in [hard[each] for each in (key, key.removeprefix("requests.")) if each in hard]:
+            space = _space(quota, names)
+            found[space] = min(number(amount), found.get(space, math.inf))
+    return found
+
+
+def _name(space: Resource) -> str:
+    """The name of a namespace in the cluster."""
+    return section(space.inputs, "metadata").get("name", space.name)
+
+
+def _space(quota: Resource, names: Mapping[str, str]) -> str:
+    """The namespace of a ResourceQuota. names: of the program's namespaces, by URN."""
+    linked = [names[urn] for urn in quota.property_dependencies.get("metadata", ()) if urn in names]
+    return linked[0] if linked else section(quota.inputs, "metadata").get("namespace", "default")
 
 
 class Tenant(Config):
     label: str = "tenant"
     """Label of namespaces that names their tenant."""
 
-    tenants: Mapping[str, Mapping[str, str | float]] = {}
+    tenants: Mapping[str, Mapping[str, float | str]] = {}
     """The most that all ResourceQuotas of a tenant may promise, by its name and by resource as Kubernetes writes it,
     such as `{data: {requests.cpu: 400, requests.memory: 1600Gi}}`."""
 
@@ -322,25 +395,35 @@ class Tenant(Config):
     area="quotas",
     severity="high",
     config=Tenant,
-    must="The ResourceQuotas of a tenant's namespaces must stay within the tenant's quota.",
+    must="The ResourceQuotas of a tenant's namespaces must be there, and stay within the tenant's quota.",
     how="Lower the ResourceQuotas of its namespaces, or raise the tenant's quota.",
     reference="https://kubernetes.io/docs/concepts/policy/resource-quotas/",
 )
 def tenant_within_quota(subject: Subject[Tenant]) -> Iterator[str]:
-    owners: dict[str, str | None] = {}
-    for space in subject.of(NAMESPACE) if subject.config.tenants else ():
-        metadata = space.inputs.get("metadata") or {}
-        owners[metadata.get("name") or space.name] = (metadata.get("labels") or {}).get(subject.config.label)
     for tenant, limits in subject.config.tenants.items():
-        spaces = {space for space, owner in owners.items() if owner == tenant}
-        own = [q for q in subject.of(QUOTA) if (q.inputs.get("metadata") or {}).get("namespace") in spaces]
+        spaces = [_name(space) for space in subject.of(NAMESPACE) if _owner(space, subject.config.label) == tenant]
         for key, limit in limits.items():
-            promised = sum(_hard(quota, key) for quota in own)
-            if promised > number(limit):
+            promised = _promised(subject, key)
+            for space in spaces:
+                if space not in promised:
+                    yield f"No ResourceQuota bounds {key} of {space}, a namespace of {tenant}. Add one."
+            total = sum(promised.get(space, 0) for space in spaces)
+            if total > number(limit):
+                unit = str(limit).lstrip("0123456789.")
                 yield (
-                    f"The ResourceQuotas of {tenant} promise {promised:,.0f} of {key}, its quota is {limit}. "
-                    "Lower those of its namespaces."
+                    f"The ResourceQuotas of {tenant} promise {_quantity(total, unit)} of {key}, its quota is "
+                    f"{_quantity(number(limit), unit)}. Lower those of its namespaces."
                 )
+
+
+def _quantity(amount: float, unit: str) -> str:
+    """An amount as Kubernetes writes it."""
+    return f"{amount / number(f'1{unit}'):,.1f}".removesuffix(".0") + unit
+
+
+def _owner(space: Resource, label: str) -> str | None:
+    """The tenant of a namespace."""
+    return section(section(space.inputs, "metadata"), "labels").get(label)
 
 
 class NodePools(Config):
@@ -352,23 +435,23 @@ class NodePools(Config):
     "node-pools-within-limit",
     area="quotas",
     severity="medium",
-    types=CLUSTERS,
-    stack=True,
     config=NodePools,
     must="A cluster must not have more node pools than ACK lets it have.",
     how="Merge pools, or raise the limit by a ticket and set maximum.",
     reference=ACK_LIMITS,
 )
 def node_pools_within_limit(subject: Subject[NodePools]) -> Iterator[str]:
-    pools = _pools(subject)
-    if len(pools) > subject.config.maximum:
-        yield f"The cluster has {len(pools)} node pools, the limit is {subject.config.maximum}. Merge some."
-
-
-def _pools(subject: Subject[Any]) -> Sequence[Resource]:
-    """The node pools of a cluster."""
-    cluster = subject.resource.urn
-    return [pool for pool in subject.of(NODE_POOL) if cluster in pool.property_dependencies.get("clusterId", ())]
+    clusters: dict[Any, list[str]] = {}
+    for pool in subject.of(NODE_POOL):
+        # A cluster of the program or of another stack is known by where its id comes from, any other by the id itself.
+        cluster = tuple(sorted(pool.property_dependencies.get("clusterId", ()))) or pool.inputs.get("clusterId")
+        clusters.setdefault(cluster, []).append(pool.name)
+    for names in clusters.values():
+        if len(names) > subject.config.maximum:
+            yield (
+                f"The cluster of {names[0]} has {len(names)} node pools, the limit is {subject.config.maximum}. "
+                "Merge some."
+            )
 
 
 class PoolSize(Config):
@@ -408,9 +491,9 @@ class ClusterNodes(Config):
     "cluster-nodes-within-limit",
     area="quotas",
     severity="medium",
-    types=CLUSTERS,
+    types={MANAGED_CLUSTER},
     stack=True,
-    needs=["clusterSpec"],
+    needs=["clusterSpec", "podCidr"],
     config=ClusterNodes,
     must="A cluster must not be able to grow beyond what its specification and its network plugin hold.",
     how="Lower the pools' maximum sizes, use a Pro cluster with Terway, or raise the limit by a ticket.",
@@ -418,7 +501,7 @@ class ClusterNodes(Config):
 )
 def cluster_nodes_within_limit(subject: Subject[ClusterNodes]) -> Iterator[str]:
     pro = (subject.inputs.get("clusterSpec") or "").startswith("ack.pro")
-    flannel = subject.inputs.given("podCidr") is not None
+    flannel = "podVswitchIds" not in subject.inputs and subject.inputs.get("podCidr") is not None
     limits = {"Flannel": subject.config.flannel, "Pro": subject.config.pro, "Basic": subject.config.basic}
     kind = "Basic" if not pro else "Flannel" if flannel else "Pro"
     most = int(total_capacity(counted(_pools(subject))).nodes.maximum)
@@ -427,6 +510,12 @@ def cluster_nodes_within_limit(subject: Subject[ClusterNodes]) -> Iterator[str]:
             f"The pools can grow to {most:,} nodes, a cluster of this kind ({kind}) holds {limits[kind]:,}. "
             "Lower the pools' maximum sizes."
         )
+
+
+def _pools(subject: Subject[Any]) -> Sequence[Resource]:
+    """The node pools of a cluster."""
+    cluster = subject.resource.urn
+    return [pool for pool in subject.of(NODE_POOL) if cluster in pool.property_dependencies.get("clusterId", ())]
 
 
 class VSwitches(Config):
@@ -443,12 +532,92 @@ class VSwitches(Config):
     config=VSwitches,
     must="A VPC must not have more vSwitches than it can.",
     how="Use larger vSwitches, or raise the limit by a ticket and set maximum.",
-    reference="https://help.aliyun.com/zh/vpc/product-overview/limits-and-quotas",
+    reference=VPC_LIMITS,
 )
 def vswitches_within_limit(subject: Subject[VSwitches]) -> Iterator[str]:
-    switches = [s for s in subject.of(VSWITCH) if subject.resource.urn in s.property_dependencies.get("vpcId", ())]
+    switches = [s for s in subject.of(*SWITCHES) if subject.resource.urn in s.property_dependencies.get("vpcId", ())]
     if len(switches) > subject.config.maximum:
         yield f"The VPC has {len(switches)} vSwitches, the limit is {subject.config.maximum}. Use larger ones."
+
+
+class Networks(Config):
+    maximum: Annotated[int, Field(ge=1)] = 10
+    """VPCs that an account may have in a region; Quota Center raises it."""
+
+
+@rule(
+    "vpcs-within-limit",
+    area="quotas",
+    severity="low",
+    config=Networks,
+    must="A stack must not have more VPCs in a region than an account can.",
+    how="Share VPCs, or have the limit raised and set maximum.",
+    reference=VPC_LIMITS,
+)
+def vpcs_within_limit(subject: Subject[Networks]) -> Iterator[str]:
+    for region, count in Counter(region_of(network) for network in subject.of(NETWORK)).items():
+        if count > subject.config.maximum:
+            where = region or "one region"
+            yield f"There are {count} VPCs in {where}, the limit is {subject.config.maximum}. Share some."
+
+
+@rule(
+    "vswitches-hold-nodes",
+    area="quotas",
+    severity="high",
+    must="vSwitches must have an address for each node that the pools on them can grow to.",
+    how="Use larger vSwitches, or lower the maximum sizes of the pools on them.",
+    reference=NETWORK_PLAN,
+)
+def vswitches_hold_nodes(subject: Subject[Config]) -> Iterator[str]:
+    pools = {pool.urn: (pool, _switches(subject, pool, "vswitchIds")) for pool in subject.of(NODE_POOL)}
+    for switches in dict.fromkeys(used for _, used in pools.values() if used):
+        nodes = total_capacity(
+            counted(pool for pool, used in pools.values() if used and used <= switches)
+        ).nodes.maximum
+        there = _addresses(subject, switches)
+        if nodes > there:
+            names = sorted(switch.name for switch in subject.of(*SWITCHES) if switch.urn in switches)
+            yield (
+                f"{', '.join(names)} have {there:,} addresses, the pools on them can grow to {nodes:,.0f} nodes. "
+                "Use larger vSwitches, or lower the pools' maximum sizes."
+            )
+
+
+@rule(
+    "vswitches-hold-pods",
+    area="quotas",
+    severity="medium",
+    level="advisory",
+    types={MANAGED_CLUSTER, DEDICATED_CLUSTER},
+    stack=True,
+    must="The pod vSwitches of a cluster with Terway must have an address for each pod that its nodes can hold.",
+    how="Use larger pod vSwitches, or lower maxPods of kubeletConfiguration or the pools' maximum sizes.",
+    reference=NETWORK_PLAN,
+)
+def vswitches_hold_pods(subject: Subject[Config]) -> Iterator[str]:
+    switches = _switches(subject, subject.resource, "podVswitchIds")
+    if not switches:
+        return
+    pods, there = total_capacity(counted(_pools(subject))).pods.maximum, _addresses(subject, switches)
+    if pods > there:
+        yield (
+            f"The nodes can hold {pods:,.0f} pods, podVswitchIds have {there:,} addresses. "
+            "Use larger vSwitches, or lower maxPods of kubeletConfiguration or the pools' maximum sizes."
+        )
+
+
+def _switches(subject: Subject[Any], resource: Resource, key: str) -> frozenset[str]:
+    """URNs of the vSwitches that a property names; none where one of them is not the program's."""
+    linked = resource.property_dependencies.get(key, ())
+    found = frozenset(switch.urn for switch in subject.of(*SWITCHES) if switch.urn in linked)
+    return found if len(found) >= len(resource.inputs.get(key) or ()) else frozenset()
+
+
+def _addresses(subject: Subject[Any], switches: Collection[str]) -> int:
+    """The addresses that vSwitches give away."""
+    blocks = [switch.inputs.get("cidrBlock") for switch in subject.of(*SWITCHES) if switch.urn in switches]
+    return sum(network.num_addresses - VSWITCH_RESERVED_ADDRESSES for network in networks(*blocks))
 
 
 class Families(Config):
@@ -460,20 +629,21 @@ class Families(Config):
     "instance-family-allowed",
     area="quotas",
     severity="medium",
-    types={NODE_POOL},
-    needs=["instanceTypes"],
+    types={NODE_POOL, INSTANCE, SCALING_CONFIGURATION},
+    needs=["instanceTypes", "instanceType", "instancePatterns"],
     config=Families,
-    must="Node pools must use allowed families of instance types.",
+    must="Nodes and instances must be of allowed families of instance types.",
     how="Name instance types of an allowed family in instanceTypes.",
-    reference="https://help.aliyun.com/zh/ecs/user-guide/overview-of-instance-families",
+    reference="https://www.alibabacloud.com/help/en/ecs/user-guide/overview-of-instance-families",
 )
 def instance_family_allowed(subject: Subject[Families]) -> Iterator[str]:
     families = subject.config.families
     if not families:
         return
-    if subject.inputs.get("instancePatterns"):
-        yield "The pool names a pattern of instance types, of any family. Name instance types."
-    for name in subject.inputs.get("instanceTypes") or ():
+    for key in ("instancePatterns", "instancePatternInfos"):
+        if subject.inputs.get(key):
+            yield f"{key} names instance types of any family. Name them in instanceTypes."
+    for name in [*listed(subject.inputs.get("instanceTypes")), *listed(subject.inputs.get("instanceType"))]:
         # ecs.g8i.4xlarge and ecs.gn7i-c8g1.2xlarge: the family stands before the first dot or hyphen after "ecs."
         family = name.removeprefix("ecs.").split(".")[0].split("-")[0]
         if family not in families:
@@ -490,20 +660,27 @@ class Regions(Config):
     area="quotas",
     severity="high",
     config=Regions,
-    must="Resources must lie in an allowed region.",
-    how="Set the region of the provider to an allowed one.",
+    must="Resources, and what buckets are copied to, must lie in an allowed region.",
+    how="Set the region of the provider, the zone, or destination.location of the copy to an allowed one.",
     reference="the owner of the quota",
 )
 def region_allowed(subject: Subject[Regions]) -> Iterator[str]:
     regions = subject.config.regions
+    if not regions:
+        return
+    allowed = f"which is not allowed. Use one of: {', '.join(regions)}."
     found: dict[str, list[str]] = {}
-    for resource in subject.resources if regions else ():
+    for resource in subject.resources:
         region = region_of(resource) or _zone_region(resource)
         if region and region not in regions and not resource.type.startswith("pulumi:"):
             found.setdefault(region, []).append(resource.name)
     for region, names in found.items():
         where = f"{names[0]} lies" if len(names) == 1 else f"{names[0]} and {len(names) - 1} further resources lie"
-        yield f"{where} in {region}, which is not allowed. Use one of: {', '.join(regions)}."
+        yield f"{where} in {region}, {allowed}"
+    for replication in subject.of(BUCKET_REPLICATION):
+        region = section(replication.inputs, "destination").get("location", "").removeprefix("oss-")
+        if region not in regions:
+            yield f"{replication.name} copies objects to {region}, {allowed}"
 
 
 def _zone_region(resource: Resource) -> str:
