@@ -165,6 +165,9 @@ class ServiceQuotas(Args):
     pods_per_cluster: Annotated[int, Field(ge=1)] = 50_000
     """Pods of a cluster, serverless pods included. Source: alibabacloud.com/help/en/ack/product-overview/limits."""
 
+    vpcs_per_region: Annotated[int, Field(ge=1)] = 10
+    """VPCs of the account in a region. Source: ACK, planning CIDR blocks, 2026-02-27."""
+
     vswitches_per_vpc: Annotated[int, Field(ge=1)] = 150
     """vSwitches of a VPC. Source: VPC quota vpc_quota_vswitches_num."""
 

@@ -52,6 +52,7 @@ def policy_config(
         "pool-within-quota": {"pools": {f"{name}-pool": _plain(quota) for name, quota in quotas.pools.items()} or None},
         "node-pools-within-limit": {"maximum": service.node_pools_per_cluster},
         "cluster-nodes-within-limit": {"pro": service.nodes_per_cluster},
+        "vpcs-within-limit": {"maximum": service.vpcs_per_region},
         "vswitches-within-limit": {"maximum": service.vswitches_per_vpc},
         "tenants-within-cluster": {
             "serverlessVcpu": service.serverless_vcpu,
