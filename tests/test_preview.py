@@ -80,7 +80,8 @@ def test_production_shows_the_platform_of_the_seeds(capsys: Output) -> None:
         "acs general-purpose best-effort > data-arm-spot (spot) > data-spot (spot) > acs general-purpose > data",
         "peak: acs general-purpose; off-peak: data > data-spot (spot) > acs general-purpose",
         "up to CNY 2.90",
-        "19 policies checked, 0 disabled: no findings",
+        "rules checked, 3 violated, 1 to be checked at apply,",
+        "no-access-key-shapes cannot be checked before apply: charList of ",
     ):
         assert expected in text
 
@@ -413,10 +414,10 @@ def test_leaving_out_what_does_not_change_hides_no_violation(checkout: Path) -> 
 
 
 def test_a_change_of_policies_is_a_change(checkout: Path) -> None:
-    _edit(checkout, "dev", policies={"bucket-not-public": {"level": "disabled"}}, quotas={"nodes": 9})
+    _edit(checkout, "dev", policies={"bucket-versioning": {"level": "disabled"}}, quotas={"nodes": 9})
     result = _run(checkout, "--diff", "HEAD", "--changed")
     assert result.returncode == 0
-    assert '~  policy bucket-not-public.enforcementLevel: "mandatory" -> "disabled"' in result.stdout
+    assert '~  policy bucket-versioning.enforcementLevel: "mandatory" -> "disabled"' in result.stdout
     assert "~  policy nodes-within-quota.maximum: 10 -> 9" in result.stdout
     assert "Preview of prod" not in result.stdout
 
