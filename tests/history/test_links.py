@@ -102,7 +102,13 @@ def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
 
 def test_make_passes_all_on() -> None:
     words = ["ENV=prod", "KIND=SparkApplication", "NAMESPACE=spark", "NAME=clean", "APPLICATION=spark-1"]
-    made = subprocess.run(["make", "--dry-run", "links", *words], cwd=ROOT, capture_output=True, text=True, check=True)
+    made = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", "links", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     options = "--kind SparkApplication --namespace spark --name clean --application spark-1"
     assert " ".join(made.stdout.replace("\\\n", " ").split()).endswith(f"-m stacks.links prod {options}")
 
