@@ -128,7 +128,13 @@ class CostReport(pulumi.ComponentResource):
             else _managed(cluster_id, self, watching)
         )
         first += [
-            kubernetes.core.v1.Secret(f"{resource_name}-server", metadata=metadata, string_data=server, opts=inside),
+            kubernetes.core.v1.Secret(
+                f"{resource_name}-server",
+                metadata=metadata,
+                string_data=server,
+                # Said here, too: while the answer of a look-up is unknown, the SDK forgets what it waited for.
+                opts=pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=watching)),
+            ),
             kubernetes.core.v1.ConfigMap(
                 f"{resource_name}-program",
                 metadata=metadata,
@@ -162,8 +168,9 @@ def _managed(
         enable_details=True,
         opts=pulumi.InvokeOutputOptions(parent=parent, depends_on=[watching] if watching is not None else None),
     )
-
-    return pulumi.Output.secret(found.prometheis.apply(server_of))
+    # The same for the cluster: the secret depends on it before and after apply.
+    server = found.prometheis.apply(server_of)
+    return pulumi.Output.secret(pulumi.Output.all(cluster_id, server).apply(lambda both: both[1]))
 
 
 def server_of(instances: Sequence[GetPrometheusPrometheiResult]) -> dict[str, str]:

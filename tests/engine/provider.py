@@ -1,7 +1,8 @@
 """A stand-in for the providers of both clouds: real gRPC, resources in memory.
 
 It echoes the inputs, makes up an id and the computed outputs that the components read, and refuses what the real cloud
-refuses: the deletion of what is protected, unknown or in use, and every look-up but that of a kubeconfig.
+refuses: the deletion of what is protected, unknown or in use, and every look-up but those of a kubeconfig and of the
+managed Prometheus of a cluster.
 """
 
 import itertools
@@ -25,14 +26,17 @@ from pulumi.runtime.rpc import UNKNOWN
 CLUSTER = "alicloud:cs/managedKubernetes:ManagedKubernetes"
 BUCKET = "alicloud:oss/bucket:Bucket"
 TAKEN_ALONG = {
-    CLUSTER: ("alicloud:cs/kubernetesAddon:",),
+    CLUSTER: ("alicloud:cs/kubernetesAddon:", "alicloud:cs/kubernetesPolicyInstance:"),
     "alicloud:log/project:Project": ("alicloud:log/store",),
     "alicloud:cr/registryEnterpriseInstance:RegistryEnterpriseInstance": ("alicloud:cs/registryEnterpriseNamespace:",),
 }
 """What goes with a resource without a call of its own."""
 CREDENTIAL = "alicloud:cs/getClusterCredential:getClusterCredential"
+PROMETHEUS = "alicloud:arms/getPrometheus:getPrometheus"
 KUBECONFIG = "text of a kubeconfig"
 """What every kubeconfig of the stand-in begins with."""
+TOKEN = "token of the managed Prometheus of"  # noqa: S105
+"""What every token of managed Prometheus begins with."""
 
 NAMED: Mapping[str, str] = {"alicloud:oss/bucket:Bucket": "bucket", "alicloud:log/project:Project": "projectName"}
 """Types whose id is their name, and the input that holds it."""
@@ -171,10 +175,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return Empty()
 
     def Invoke(self, request: provider_pb2.InvokeRequest, context: Any) -> provider_pb2.InvokeResponse:
+        answer = provider_pb2.InvokeResponse()
+        if request.tok == PROMETHEUS:
+            (id_,) = MessageToDict(request.args)["ids"]
+            self._existing(id_, context)
+            instance = {"httpApiIntraUrl": f"http://{id_}.arms.example", "authToken": f"{TOKEN} {id_}"}
+            getattr(answer, "return").update({"prometheis": [instance]})
+            return answer
         if request.tok != CREDENTIAL:
             _refuse(context, grpc.StatusCode.UNIMPLEMENTED, f"the program looks up {request.tok}")
         self._existing(str(request.args["clusterId"]), context)
-        answer = provider_pb2.InvokeResponse()
         number = next(self._numbers)
         getattr(answer, "return").update(
             {

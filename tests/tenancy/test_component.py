@@ -401,7 +401,9 @@ def test_without_key_and_registry_a_policy_is_the_plans() -> None:
 
 
 def test_there_are_no_keys() -> None:
-    text = json.dumps([[r.type, r.inputs] for r in (*_tenant().resources, *_members().resources)]).lower()
+    contacts = "alicloud:arms/alertContact:AlertContact"
+    made = [r for r in (*_tenant().resources, *_members().resources) if r.type != contacts]
+    text = json.dumps([[r.type, r.inputs] for r in made]).lower()
     for word in ("accesskey", "access_key", "secretkey", "akid", "password", "core/v1:secret", "[secret]"):
         assert word not in text
 
@@ -458,10 +460,9 @@ def test_a_budget_is_told_at_three_steps() -> None:
         labels = {label["name"]: label["value"] for label in rule.inputs["labels"]}
         assert labels == {"tenant": "vision", "cost-center": "cv-1"}
     contacts = _of(recording, "alicloud:arms/alertContact:AlertContact")
-    assert {c.inputs.get("email") or c.inputs["dingRobotWebhookUrl"] for c in contacts} == {
-        "vision@example.com",
-        "https://oapi.dingtalk.com/robot/send?a=1",
-    }
+    # Whoever has the address of a robot may write to its group.
+    told = {c.inputs.get("email") or c.inputs["dingRobotWebhookUrl"] for c in contacts}
+    assert told == {"vision@example.com", "[secret]"}
     route = only(recording, "alicloud:arms/dispatchRule:DispatchRule")
     assert route.inputs["notifyRules"][0]["notifyChannels"] == ["email", "dingTalk"]
     (expression,) = route.inputs["labelMatchExpressionGrids"][0]["labelMatchExpressionGroups"][0][
