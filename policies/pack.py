@@ -12,6 +12,7 @@ from components.schema import described_schema
 
 from .evaluation import COMMON, Exemption, Setting, look, setting
 from .rule import STACK, UNKNOWN, Deferred, Inputs, Resource, Resources, Rule
+from .sources import UNKNOWNS
 
 SEVERITIES = {
     "critical": sdk.Severity.CRITICAL,
@@ -35,7 +36,8 @@ def plain(value: Any) -> Any:
         return {key: _item(value, key) for key in value}
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return [_item(value, index) for index in range(len(value))]
-    return value
+    # What remediations are handed keeps secrets, but does not raise for what is unknown.
+    return UNKNOWN if isinstance(value, str) and value in UNKNOWNS else value
 
 
 def _item(container: Any, key: Any) -> Any:
@@ -133,18 +135,23 @@ def _remediate(rule: Rule) -> Callable[[sdk.ResourceValidationArgs], Mapping[str
         ]
         if not any(finding.kind in ("violation", "expired") for finding in violated):
             return None
-        return remedied(rule, dict(args.props))
+        return remedied(rule, args.props)
 
     return remediate
 
 
-def remedied(rule: Rule, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Inputs as the rule's remedy sets them."""
-    changed = dict(inputs)
+def remedied(rule: Rule, inputs: Any) -> Any:
+    """Inputs as the rule's remedy sets them, changed in place: what the SDK hands over knows which of them are secret,
+    and a copy of it would not."""
     for path, value in rule.remedy.items():
         key, _, inner = path.partition(".")
-        changed[key] = {**(changed.get(key) or {}), inner: value} if inner else value
-    return changed
+        if not inner:
+            inputs[key] = value
+        elif isinstance(inputs.get(key), Mapping):
+            inputs[key][inner] = value
+        else:
+            inputs[key] = {inner: value}
+    return inputs
 
 
 def schema(rule: Rule) -> sdk.PolicyConfigSchema:

@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -84,7 +85,7 @@ def test_a_remedy_sets_it_right(rule: Any) -> None:
     for change in case["fails"]:
         if change.get("remedied", True):
             made = [
-                replace(one, inputs=Inputs(remedied(rule, one.inputs.plain))) if rule.applies(one) else one
+                replace(one, inputs=Inputs(remedied(rule, deepcopy(one.inputs.plain)))) if rule.applies(one) else one
                 for one in resources(changed(case, change))
             ]
             assert report(rule, case.get("config", {}), made).findings == []

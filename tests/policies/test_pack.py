@@ -4,16 +4,18 @@ import subprocess
 import sys
 from collections.abc import Generator
 from dataclasses import replace
+from typing import Any
 
 import grpc
 import pytest
 from analyzer import Analyzer
 from cases import Change, cases, changed, changes, report, resources
-from google.protobuf import empty_pb2
+from google.protobuf import empty_pb2, json_format
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
+from pulumi_policy.proxy import UNKNOWN_STRING_VALUE
 
 from policies.pack import schema
-from policies.rule import Inputs
+from policies.rule import UNKNOWN, Inputs, Resource
 from policies.rules import RULES
 from support import ROOT
 
@@ -85,6 +87,39 @@ def test_the_engine_gets_the_remedy(rule: object) -> None:
     remedies = [remedy for resource in made for remedy in analyzer.remedied(resource)]
     assert remedies
     assert all(remedy.properties.fields and not remedy.diagnostic for remedy in remedies)
+
+
+SECRET = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270"}
+
+
+def _pool(**inputs: Any) -> Resource:
+    return Resource("alicloud:cs/nodePool:NodePool", "pool", Inputs(inputs), "urn:pulumi:test::p::x::pool")
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs"),
+    [
+        ("nodes-disks-encrypted", {"systemDiskEncrypted": False}),
+        ("nodes-metadata-behind-token", {"instanceMetadataOptions": {"httpTokens": "optional"}}),
+    ],
+)
+def test_a_remedy_leaves_secrets_secret(name: str, inputs: dict[str, Any]) -> None:
+    password = {**SECRET, "value": "hunter2"}
+    nested = {key: {**value, "key": password} for key, value in inputs.items() if isinstance(value, dict)}
+    analyzer = Analyzer([BY_NAME[name]], {name: {"enforcementLevel": "remediate"}})
+    (remedy,) = analyzer.remedied(_pool(**{**inputs, **nested}, password=password, vpcId=UNKNOWN))
+    said = json_format.MessageToDict(remedy.properties)
+    assert said["password"] == password
+    assert said["vpcId"] == UNKNOWN_STRING_VALUE
+    for key in nested:
+        assert said[key] == {"httpTokens": "required", "key": password}
+
+
+def test_a_remedy_does_not_replace_what_is_unknown() -> None:
+    name = "nodes-metadata-behind-token"
+    analyzer = Analyzer([BY_NAME[name]], {name: {"enforcementLevel": "remediate"}})
+    assert analyzer.remedied(_pool(instanceMetadataOptions={"httpTokens": UNKNOWN})) == []
+    assert analyzer.remedied(_pool(instanceMetadataOptions=UNKNOWN)) == []
 
 
 def test_what_lies_in_a_cluster_to_be_made_counts_as_it_was_shown() -> None:
