@@ -5,6 +5,7 @@ Exit codes: 0, 1 where a mandatory rule is violated, 2 for bad input.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,7 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InvalidSource as error:
         print(error, file=sys.stderr)
         return 2
-    sys.stdout.write(FORMATS[options.format](report, RULES, options.source or options.file.as_posix()))
+    text = FORMATS[options.format](report, RULES, options.source or options.file.as_posix())
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        # What a terminal or a file cannot show, and half a surrogate that JSON may hold.
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:  # The reader, such as head, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 1 if report.failed else 0
 
 
@@ -44,7 +52,7 @@ def _config(path: Path | None) -> Mapping[str, Any]:
     if path is None:
         return {}
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InvalidConfig([f"cannot be read: {error.strerror}"]) from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:

@@ -1,6 +1,6 @@
 """Rules over resources: violations, what must wait for apply, and exceptions. Nothing here knows the engine."""
 
-import fnmatch
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -32,7 +32,9 @@ class Exemption(Config):
     def about(self, resource: Resource) -> bool:
         """Whether it is about a resource."""
         names = ("stack",) if resource.type == STACK else (resource.name, resource.urn)
-        return any(fnmatch.fnmatchcase(name, self.resource) for name in names)
+        # Names may hold the other characters that have a meaning in patterns of files: `topics[0]`.
+        pattern = ".*".join(re.escape(part) for part in self.resource.split("*"))
+        return any(re.fullmatch(pattern, name, re.DOTALL) for name in names)
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def look(rule: Rule, said: Setting, resource: Resource, resources: Resources, to
     except Deferred as deferred:
         what = f"{deferred.path} is not known yet, or a secret"
         yield finding(f"Cannot be checked before apply: {what}. `pulumi up` checks it.", "deferred", deferred.path)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         # Custom resources and programs in YAML may hold anything; the provider or the API server refuses it.
         yield finding(f"Cannot be checked: a property is of another type than expected ({error}).", "deferred")
 

@@ -1,13 +1,17 @@
 """What rules say, as text, Markdown, JSON, SARIF 2.1.0 for code scanning, and JUnit XML for CI."""
 
+import html
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
+from urllib.parse import quote
 from xml.etree import ElementTree
 
 from .evaluation import SEVERITIES, Finding, Outcome, Report
 from .rule import Rule
+from .sources import name_in
 
 VERSION = "0.1.0"
 """Version of the pack. A test holds it against the pack's metadata."""
@@ -29,7 +33,7 @@ def counts(outcomes: Mapping[str, Outcome]) -> str:
 
 def short(finding: Finding) -> str:
     """What a finding is about, without the rest of its URN."""
-    return finding.resource.rpartition("::")[2] or "stack"
+    return name_in(finding.resource) or "stack"
 
 
 def label(finding: Finding) -> str:
@@ -53,11 +57,22 @@ def markdown(report: Report, rules: Sequence[Rule], source: str = "") -> str:
         lines += ["| severity | level | rule | resource | |", "|---|---|---|---|---|"]
     for severity in SEVERITIES:
         lines += [
-            f"| {severity} | {label(f)} | `{f.rule}` | `{short(f)}` | {f.message.replace('|', '&#124;')} |"
+            f"| {severity} | {label(f)} | `{f.rule}` | {_code(short(f))} | {_cell(f.message)} |"
             for f in report.findings
             if f.severity == severity
         ]
     return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    """A text in one cell of a table: names and properties of a program may hold anything."""
+    shown = html.escape(" ".join(text.split()), quote=False)
+    return shown.replace("|", "&#124;").replace("`", "&#96;")
+
+
+def _code(text: str) -> str:
+    # Nothing is escaped between backticks.
+    return f"`{text}`" if _cell(text) == text else f"<code>{_cell(text)}</code>"
 
 
 def as_json(report: Report, rules: Sequence[Rule], source: str = "") -> str:
@@ -89,7 +104,10 @@ def sarif(report: Report, rules: Sequence[Rule], source: str = "") -> str:
             "message": {"text": finding.message},
             "locations": [
                 {
-                    "physicalLocation": {"artifactLocation": {"uri": source or "stack"}, "region": {"startLine": 1}},
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": quote(source or "stack")},
+                        "region": {"startLine": 1},
+                    },
                     "logicalLocations": [{"name": short(finding), "fullyQualifiedName": finding.resource or "stack"}],
                 }
             ],
@@ -123,6 +141,10 @@ def sarif(report: Report, rules: Sequence[Rule], source: str = "") -> str:
     return json.dumps(content, indent=2) + "\n"
 
 
+NOT_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
+"""Characters that no XML may hold. Source: www.w3.org/TR/xml, 2.2 Characters."""
+
+
 def junit(report: Report, rules: Sequence[Rule], source: str = "") -> str:
     """A test case for each rule: failed where a mandatory rule is violated, skipped where it did not run."""
     failing = {f.rule for f in report.findings if f.fails}
@@ -140,7 +162,7 @@ def junit(report: Report, rules: Sequence[Rule], source: str = "") -> str:
         elif said:
             ElementTree.SubElement(case, "system-out").text = said
     ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="unicode") + "\n"
+    return NOT_XML.sub("\N{REPLACEMENT CHARACTER}", ElementTree.tostring(suite, encoding="unicode")) + "\n"
 
 
 FORMATS: Mapping[str, Callable[[Report, Sequence[Rule], str], str]] = {

@@ -6,6 +6,7 @@ Shapes: `pulumi stack export` (pulumi 3.260, pkg/resource/stack, version 3 of de
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,15 @@ class InvalidSource(ValueError):
 def read(path: Path) -> list[Resource]:
     """The resources in a file. Raises `InvalidSource`."""
     try:
-        return resources(json.loads(path.read_text(encoding="utf-8")))
+        return resources(json.loads(path.read_text(encoding="utf-8-sig")))
     except OSError as error:
         raise InvalidSource(f"{path}: cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InvalidSource(f"{path}: is no JSON: {error}") from None
     except InvalidSource as error:
         raise InvalidSource(f"{path}: {error}") from None
+    except RecursionError:
+        raise InvalidSource(f"{path}: is nested too deeply") from None
     except (AttributeError, KeyError, TypeError) as error:
         raise InvalidSource(f"{path}: holds resources of another form: {type(error).__name__} {error}") from None
 
@@ -52,11 +55,11 @@ def resources(content: Any) -> list[Resource]:
     if not isinstance(content, Mapping):
         raise InvalidSource("is neither a state nor a preview")
     if "deployment" in content:
-        return _with_providers(content["deployment"].get("resources") or ())
+        # A stack that was never updated has none. What waits for its deletion was replaced.
+        entries = (content["deployment"] or {}).get("resources") or ()
+        return _with_providers([entry for entry in entries if not entry.get("delete")])
     if "steps" in content:
-        gone = ("delete", "delete-replaced", "discard", "discard-replaced")
-        steps = [step for step in content["steps"] if step["op"] not in gone and step.get("newState")]
-        return _with_providers([{**step["newState"], "operation": step["op"]} for step in steps])
+        return _with_providers(_stepped(content), (content.get("config") or {}).get("alicloud:region"))
     if "resources" in content:
         return _with_providers(content["resources"])
     raise InvalidSource(
@@ -65,10 +68,40 @@ def resources(content: Any) -> list[Resource]:
     )
 
 
-def _with_providers(entries: Sequence[Mapping[str, Any]]) -> list[Resource]:
+GONE = frozenset({"delete", "delete-replaced", "discard", "discard-replaced", "remove-pending-replace"})
+PARTS = frozenset({"create-replacement", "import-replacement", "read-replacement", "refresh"})
+"""Steps beside another one of the same resource, in previews with `--show-replacement-steps` or `--refresh`."""
+
+
+def _stepped(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The resources that there will be after a preview. Raises `InvalidSource` where it does not show all."""
+    steps = content["steps"]
+    hidden = (content.get("changeSummary") or {}).get("same", 0) - sum(step["op"] == "same" for step in steps)
+    if hidden > 0:
+        raise InvalidSource(
+            f"does not show {hidden} resources that stay the same, which rules must see, too: make it by "
+            "`pulumi preview --json --show-sames`"
+        )
+    steps = [step for step in steps if step["op"] not in GONE and step.get("newState")]
+    whole = {step["newState"]["urn"] for step in steps if step["op"] not in PARTS}
+    return [
+        {**step["newState"], "operation": step["op"]}
+        for step in steps
+        if step["op"] not in PARTS or step["newState"]["urn"] not in whole
+    ]
+
+
+def _with_providers(entries: Sequence[Mapping[str, Any]], region: str | None = None) -> list[Resource]:
+    """region: of default providers, which previews do not show."""
     found = [entry for entry in entries if entry["type"].startswith("pulumi:providers:")]
-    providers = {entry["urn"]: plain(entry.get("inputs", {})) for entry in found}
-    return [_resource(entry, providers) for entry in entries]
+    providers = {entry["urn"]: plain(entry.get("inputs") or {}) for entry in found}
+    made = [_resource(entry, providers) for entry in entries]
+    if region is None:
+        return made
+    return [
+        replace(one, provider={"region": region}) if one.type.startswith("alicloud:") and not one.provider else one
+        for one in made
+    ]
 
 
 def _resource(entry: Mapping[str, Any], providers: Mapping[str, Mapping[str, Any]]) -> Resource:
@@ -78,7 +111,7 @@ def _resource(entry: Mapping[str, Any], providers: Mapping[str, Mapping[str, Any
     urn = provider if provider in providers else provider.rpartition("::")[0]
     return Resource(
         type=entry["type"],
-        name=entry["urn"].rpartition("::")[2],
+        name=name_in(entry["urn"]),
         # What the program says comes before what the cloud made of it.
         inputs=Inputs({**plain(entry.get("outputs") or {}), **plain(entry.get("inputs") or {})}),
         urn=entry["urn"],
@@ -92,6 +125,11 @@ def _resource(entry: Mapping[str, Any], providers: Mapping[str, Mapping[str, Any
         provider=providers.get(urn, {}),
         operation=entry.get("operation", ""),
     )
+
+
+def name_in(urn: str) -> str:
+    """The name of a resource, in which `::` may stand, too."""
+    return urn.split("::", 3)[-1]
 
 
 def plain(value: Any) -> Any:

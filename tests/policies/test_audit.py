@@ -1,6 +1,9 @@
 """Auditing files: states, previews of Pulumi's and of this project's, and what is told of them in each format."""
 
 import json
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ from cases import TODAY, cases, changed, resources
 
 from policies import reports
 from policies.audit import main
-from policies.evaluation import InvalidConfig, Setting, evaluate, settings
+from policies.evaluation import Exemption, InvalidConfig, Setting, evaluate, settings
 from policies.rule import UNKNOWN, Deferred
 from policies.rules import RULES
 from policies.sources import InvalidSource
@@ -67,6 +70,51 @@ def test_a_preview_of_pulumi() -> None:
 
 
 UNKNOWN_VALUES = ["04da6b54-80e4-46f7-96ec-b56ff0331ba9"]
+
+
+def _step(op: str, name: str = "raw") -> dict[str, Any]:
+    return {"op": op, "newState": {"urn": f"urn:pulumi:s::p::{BUCKET}::{name}", "type": BUCKET, "inputs": {}}}
+
+
+@pytest.mark.parametrize("part", ["create-replacement", "import-replacement", "read-replacement", "refresh"])
+def test_a_resource_in_several_steps_counts_once(part: str) -> None:
+    for steps in ([_step(part), _step("replace")], [_step("replace"), _step(part)]):
+        assert [one.operation for one in read({"steps": steps})] == ["replace"]
+    assert [one.operation for one in read({"steps": [_step(part)]})] == [part]
+
+
+def test_a_preview_that_hides_resources_is_refused() -> None:
+    shown = {"steps": [_step("same"), _step("update", "b")], "changeSummary": {"same": 1, "update": 1}}
+    assert len(read(shown)) == 2
+    with pytest.raises(InvalidSource, match=r"2 resources that stay the same.*--show-sames"):
+        read({**shown, "changeSummary": {"same": 3, "update": 1}})
+
+
+def test_default_providers_of_a_preview_lie_in_the_configured_region() -> None:
+    (one,) = read({"config": {"alicloud:region": "cn-beijing"}, "steps": [_step("create")]})
+    assert one.provider == {"region": "cn-beijing"}
+
+
+def test_what_waits_for_its_deletion_is_gone() -> None:
+    content = state()
+    content["deployment"]["resources"][1]["delete"] = True
+    assert [one.type for one in read(content)] == ["pulumi:providers:alicloud"]
+
+
+def test_a_stack_without_a_state() -> None:
+    assert read({"version": 3, "deployment": None}) == []
+
+
+def test_names_may_hold_colons() -> None:
+    (one,) = read({"steps": [_step("create", "a::b")]})
+    assert one.name == "a::b"
+
+
+@pytest.mark.parametrize(("pattern", "held"), [("a[0]", True), ("a*", True), ("?[0]", False), ("a[01]", False)])
+def test_only_stars_stand_for_any_text(pattern: str, held: bool) -> None:
+    exemption = Exemption.model_validate({**EXCEPTION, "resource": pattern})
+    (one,) = read({"steps": [_step("create", "a[0]")]})
+    assert exemption.about(one) is held
 
 
 def test_a_preview_of_this_project() -> None:
@@ -151,6 +199,60 @@ def test_the_command_fails_where_a_mandatory_rule_does(tmp_path: Path, capsys: p
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     assert main(command) == 0
     assert "Excepted until 2999-12-31 by web team: a public website" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", reports.FORMATS)
+def test_names_of_odd_characters(tmp_path: Path, form: str) -> None:
+    """Each format stays what it is, on a terminal of few characters, too."""
+    entry = {"urn": f"urn:pulumi:s::p::{BUCKET}::a|b`\nc<\x01\ud800é", "type": BUCKET, "inputs": {"acl": "public-read"}}
+    path = tmp_path / "a b.json"
+    path.write_text(json.dumps({"deployment": {"resources": [entry]}}), encoding="utf-8")
+    command = [sys.executable, "-m", "policies", str(path), "--format", form]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=ascii_only)
+    assert (done.returncode, done.stderr) == (1, "")
+    if form == "junit":
+        ElementTree.fromstring(done.stdout)  # noqa: S314 - it is our own
+    elif form == "sarif":
+        (result, *_) = json.loads(done.stdout)["runs"][0]["results"]
+        assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].endswith("/a%20b.json")
+    elif form == "markdown":
+        rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+        assert rows
+        assert {row.count("|") for row in rows} == {6}
+
+
+def test_a_reader_may_leave(tmp_path: Path) -> None:
+    entries = [
+        {"urn": f"urn:pulumi:s::p::{BUCKET}::{n}", "type": BUCKET, "inputs": {"acl": "public-read"}} for n in range(200)
+    ]
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps({"deployment": {"resources": entries}}), encoding="utf-8")
+    command = [sys.executable, "-m", "policies", str(path), "--format", "json"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reading:
+        assert reading.stdout is not None
+        assert reading.stderr is not None
+        reading.stdout.close()
+        assert reading.stderr.read() == b""
+    assert reading.returncode == 1
+
+
+@pytest.mark.parametrize("size", ["1e999", "1" + "0" * 400])
+def test_numbers_without_end_are_no_crash(size: str) -> None:
+    pool = json.loads(f'{{"scalingConfig": {{"enable": true, "maxSize": {size}}}, "instanceTypes": ["ecs.g7.large"]}}')
+    kind = "alicloud:cs/nodePool:NodePool"
+    made = read({"resources": [{"urn": f"urn:pulumi:s::p::{kind}::pool", "type": kind, "inputs": pool}]})
+    evaluate(RULES, made, settings(RULES, {"nodes-within-quota": {"maximum": 1}}))
+
+
+def test_files_nested_too_deeply(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for depth in (600, 100_000):
+        (tmp_path / "deep.json").write_text(
+            f'{{"resources": [{{"urn": "u", "type": "t", "inputs": {{"a": {"[" * depth}{"]" * depth}}}}}]}}',
+            encoding="utf-8",
+        )
+        assert main([str(tmp_path / "deep.json")]) == 2
+        assert "is nested too deeply" in capsys.readouterr().err
 
 
 def _reported(days: int = 1) -> tuple[Any, Any]:
