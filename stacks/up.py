@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from components.throttling.client import MissingCredentials, credentials_from
+from policies.rule import Deferred
 
 from .environment import EXAMPLE_PREFIX, Environment
 from .loading import DIRECTORY, InvalidEnvironment, load_environment, read_stack_config
@@ -44,7 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if environment.has_example_prefix:
         print(EXAMPLE_PREFIX, file=sys.stderr)
         return 2
-    deployed = _deployed(environment, stack, pulumi)
+    try:
+        deployed = _deployed(environment, stack, pulumi)
+    except NotReady as error:
+        print(error, file=sys.stderr)
+        return 2
     with tempfile.TemporaryDirectory() as directory:
         config = Path(directory) / "policies.json"
         config.write_text(json.dumps(policy_config(environment, stack, deployed)), encoding="utf-8")
@@ -75,13 +80,25 @@ def prepare(
 
 
 def _deployed(environment: Environment, stack: str, pulumi: str) -> Mapping[str, float] | None:
-    """What is deployed costs a month, where a rule needs to know it and there is a state; else None."""
+    """What is deployed costs a month, where a rule needs to know it and there is a state; else None.
+
+    Raises `NotReady` where there is one that cannot be read.
+    """
     if environment.quotas.monthly_cost_increase_percent is None:
         return None
     command = [pulumi, "stack", "export", "--stack", stack, "--non-interactive"]
     done = subprocess.run(command, cwd=DIRECTORY.parent, capture_output=True, text=True, check=False)
-    state = json.loads(done.stdout) if done.returncode == 0 else {}
-    return deployed_cost(environment, stack, state) if state.get("deployment", {}).get("resources") else None
+    if done.returncode:
+        raise NotReady(f"{done.stderr.strip()}\nThe rule cost-change-within-limit needs what is deployed.")
+    try:
+        state = json.loads(done.stdout)
+        if not (state.get("deployment") or {}).get("resources"):
+            return None
+        return deployed_cost(environment, stack, state)
+    except (AttributeError, Deferred, KeyError, TypeError, ValueError) as error:
+        raise NotReady(
+            f"What is deployed cannot be estimated, for the rule cost-change-within-limit: {error}"
+        ) from None
 
 
 def find_cli(stack: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from components.throttling.client import CREDENTIALS
 from stacks import destroy, up
-from stacks.loading import PROJECT, StackConfig, read_stack_config
+from stacks.loading import PROJECT, StackConfig, load_environment, read_stack_config
 from support import ROOT
 
 Output = pytest.CaptureFixture[str]
@@ -112,3 +112,32 @@ def test_destroy_stops_where_the_protection_is_not_lifted(calls: Path, monkeypat
     monkeypatch.setenv("CODE", "1")
     assert destroy.main(["prod"]) == 1
     assert len(calls.read_text(encoding="utf-8").splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("echo error: passphrase must be set >&2; exit 255", "passphrase must be set"),
+        ("echo", "cannot be estimated"),
+        ('echo \'{"deployment": {"resources": [1]}}\'', "cannot be estimated"),
+    ],
+)
+def test_a_state_that_cannot_be_read_stops_it(tmp_path: Path, answer: str, said: str) -> None:
+    """Else `cost-change-within-limit` would hold nothing, and say nothing of it."""
+    cli = tmp_path / "pulumi"
+    cli.write_text(f"#!/bin/sh\n{answer}\n", encoding="utf-8")
+    cli.chmod(0o755)
+    environment = load_environment("dev", read_stack_config("dev"))
+    limited = environment.quotas.model_copy(update={"monthly_cost_increase_percent": 10})
+    with pytest.raises(up.NotReady, match=said):
+        up._deployed(environment.model_copy(update={"quotas": limited}), "dev", str(cli))  # pyright: ignore[reportPrivateUsage]
+
+
+def test_a_stack_that_was_never_updated_has_no_cost(tmp_path: Path) -> None:
+    cli = tmp_path / "pulumi"
+    cli.write_text('#!/bin/sh\necho \'{"version": 3, "deployment": null}\'\n', encoding="utf-8")
+    cli.chmod(0o755)
+    environment = load_environment("dev", read_stack_config("dev"))
+    limited = environment.quotas.model_copy(update={"monthly_cost_increase_percent": 10})
+    limits = environment.model_copy(update={"quotas": limited})
+    assert up._deployed(limits, "dev", str(cli)) is None  # pyright: ignore[reportPrivateUsage]
