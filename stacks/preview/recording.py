@@ -76,7 +76,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Recording:
-    """All registrations of a program in their order, and the stack's outputs."""
+    """All registrations of a program in the order in which it makes them, and the stack's outputs."""
 
     project: str
     stack: str
@@ -124,15 +124,26 @@ def record(
     asyncio.set_event_loop(loop)
     loop.set_default_executor(_Inline())
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    made: dict[tuple[str, str], int] = {}
+
+    def note(args: pulumi.ResourceTransformationArgs) -> None:
+        made.setdefault((args.type_, args.name), len(made))
+
+    def noted() -> None:
+        pulumi.runtime.register_stack_transformation(note)
+        program()
+
     try:
         with _environment(config or {}, secret_keys):
-            loop.run_until_complete(pulumi.runtime.run_in_stack(program))
+            loop.run_until_complete(pulumi.runtime.run_in_stack(noted))
     except pulumi.RunError as error:
         raise ProgramFailed(str(error)) from None
     finally:
         asyncio.set_event_loop(None)
         loop.close()
-    return Recording(project, stack, monitor.recorded, monitor.outputs)
+    # The SDK waits for dependencies in sets: what it registers first is by chance, what the program makes first is not.
+    ordered = sorted(monitor.recorded, key=lambda each: made[each.type, each.name])
+    return Recording(project, stack, ordered, monitor.outputs)
 
 
 def record_environment(stack: str, config: StackConfig) -> Recording:
@@ -215,7 +226,7 @@ class _RecordingMonitor(mocks.MockMonitor):
 
 
 class _Inline(ThreadPoolExecutor):
-    """Runs each call at once: the monitor never waits, and registrations keep the order of the program."""
+    """Runs each call at once: the monitor never waits."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future: Future[Any] = Future()
