@@ -495,7 +495,10 @@ def test_the_recording_is_in_the_order_of_the_program_and_its_urns_are_nested() 
         outer = pulumi.ComponentResource("a:b:Outer", "outer")
         inner = pulumi.ComponentResource("a:b:Inner", "inner", opts=pulumi.ResourceOptions(parent=outer))
         pulumi.ComponentResource("a:b:Leaf", "leaf", opts=pulumi.ResourceOptions(parent=inner))
+        # The SDK registers it after what depends on nothing.
+        pulumi.ComponentResource("a:b:Late", "late", opts=pulumi.ResourceOptions(depends_on=[outer]))
+        pulumi.ComponentResource("a:b:Early", "early")
 
     recording = recorded(program)
-    assert [resource.name for resource in recording.resources] == ["outer", "inner", "leaf"]
+    assert [resource.name for resource in recording.resources] == ["outer", "inner", "leaf", "late", "early"]
     assert named(recording, "leaf").urn == "urn:pulumi:test::project::a:b:Outer$a:b:Inner$a:b:Leaf::leaf"

@@ -246,13 +246,13 @@ def test_numbers_without_end_are_no_crash(size: str) -> None:
 
 
 def test_files_nested_too_deeply(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for depth in (600, 100_000):
-        (tmp_path / "deep.json").write_text(
-            f'{{"resources": [{{"urn": "u", "type": "t", "inputs": {{"a": {"[" * depth}{"]" * depth}}}}}]}}',
-            encoding="utf-8",
-        )
-        assert main([str(tmp_path / "deep.json")]) == 2
-        assert "is nested too deeply" in capsys.readouterr().err
+    depth = 100_000
+    (tmp_path / "deep.json").write_text(
+        f'{{"resources": [{{"urn": "u", "type": "t", "inputs": {{"a": {"[" * depth}{"]" * depth}}}}}]}}',
+        encoding="utf-8",
+    )
+    assert main([str(tmp_path / "deep.json")]) == 2
+    assert "is nested too deeply" in capsys.readouterr().err
 
 
 def _reported(days: int = 1) -> tuple[Any, Any]:
