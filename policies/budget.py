@@ -7,10 +7,11 @@ from pydantic import Field
 
 from components import catalog
 from components.capacity import NODE_POOL, Range
+from components.capacity import Resource as Counted
 from components.cost import Cost, estimate
 from components.inputs import Args
 
-from .counting import counted, usage
+from .counting import countable, counted, of_pool, usage
 from .rule import Config, Resource, Subject, rule
 
 Amount = Annotated[float, Field(ge=0)]
@@ -54,8 +55,11 @@ class Budget(Config):
 
 
 def _cost(subject: Subject[Any], stated: Usage) -> Cost:
-    said = stated.model_dump(exclude_unset=True)
-    return estimate(counted(subject.resources), catalog.price_book(), usage(said))
+    return _estimate(counted(subject.resources), stated)
+
+
+def _estimate(resources: Sequence[Counted], stated: Usage) -> Cost:
+    return estimate(resources, catalog.price_book(), usage(stated.model_dump(exclude_unset=True)))
 
 
 def _at_least(cost: Cost) -> str:
@@ -74,15 +78,19 @@ def _at_least(cost: Cost) -> str:
 def monthly_cost_within_budget(subject: Subject[Budget]) -> Iterator[str]:
     if not subject.config.budget:
         return
-    cost = _cost(subject, subject.config.usage)
+    known, waiting = countable(subject.resources)
+    cost = _estimate(known, subject.config.usage)
+    least = "at least " if waiting else _at_least(cost)
     for currency, limit in subject.config.budget.items():
         total = cost.totals.get(currency, Range())
         if total.maximum > limit:
             yield (
-                f"The estimated monthly cost at full scale-out is {_at_least(cost)}{currency} {total.maximum:,.0f}, "
+                f"The estimated monthly cost at full scale-out is {least}{currency} {total.maximum:,.0f}, "
                 f"the budget is {currency} {limit:,.0f} (list prices of {cost.date}). "
                 "Lower the pools' maximum sizes or raise the budget."
             )
+    if waiting:
+        raise waiting
 
 
 class PoolBudgets(Config):
@@ -103,9 +111,7 @@ class PoolBudgets(Config):
     reference=PRICES,
 )
 def pool_cost_within_budget(subject: Subject[PoolBudgets]) -> Iterator[str]:
-    names = (subject.resource.name, subject.inputs.given("nodePoolName"))
-    limits = next((subject.config.pools[name] for name in names if name in subject.config.pools), {})
-    for currency, limit in limits.items():
+    for currency, limit in (of_pool(subject.config.pools, subject.resource) or {}).items():
         cost = _cost(subject, Usage())
         most = cost.totals.get(currency, Range()).maximum
         if most > limit:
@@ -138,8 +144,7 @@ class TenantBudgets(Config):
 def tenant_cost_within_budget(subject: Subject[TenantBudgets]) -> Iterator[str]:
     for tenant, limits in subject.config.tenants.items():
         own = [resource for resource in subject.resources if _tag(resource, subject.config.tag) == tenant]
-        said = subject.config.usage.model_dump(exclude_unset=True)
-        cost = estimate(counted(own), catalog.price_book(), usage(said))
+        cost = _estimate(counted(own), subject.config.usage)
         for currency, limit in limits.items():
             most = cost.totals.get(currency, Range()).maximum
             if most > limit:

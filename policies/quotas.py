@@ -14,10 +14,10 @@ from components.inputs import Args
 from components.manifests import number
 
 from .addresses import networks
-from .counting import counted, disks_gib, region_of
+from .counting import countable, counted, disks_gib, of_pool, region_of
 from .network import ALB_CONFIG, BALANCERS, CLASSIC_BALANCERS, INSTANCE, NETWORK_PLAN, SERVICE, SWITCHES
 from .resources import BUCKET, CLUSTERS, DEDICATED_CLUSTER, EDGE_CLUSTER, MANAGED_CLUSTER, NETWORK, listed, section
-from .rule import Config, Resource, Subject, rule
+from .rule import Config, Deferred, Resource, Subject, rule
 
 BUCKET_REPLICATION = "alicloud:oss/bucketReplication:BucketReplication"
 EIPS = ("alicloud:ecs/eipAddress:EipAddress", "alicloud:ecs/eip:Eip")
@@ -44,12 +44,19 @@ def _exceeding(subject: Subject[Maximum], what: str, unit: str, amount: Callable
     maximum = subject.config.maximum
     if maximum is None:
         return
-    most = amount(total_capacity(counted(subject.of(NODE_POOL)))).maximum
+    pools, waiting = countable(subject.of(NODE_POOL))
+    most = amount(total_capacity(pools)).maximum
     if most > maximum:
         yield (
-            f"The node pools can grow to {most:,.0f} {unit}, the quota is {maximum:,.0f}. "
+            f"The node pools can grow to {_at_least(waiting)}{most:,.0f} {unit}, the quota is {maximum:,.0f}. "
             f"Lower the pools' maximum sizes or raise the quota for {what}."
         )
+    elif waiting:
+        raise waiting
+
+
+def _at_least(waiting: Deferred | None) -> str:
+    return "at least " if waiting else ""
 
 
 def _uncounted(subject: Subject[Maximum]) -> Iterator[str]:
@@ -59,7 +66,7 @@ def _uncounted(subject: Subject[Maximum]) -> Iterator[str]:
 
 def _unknown_types(subject: Subject[Any]) -> Iterator[str]:
     """A violation where the catalog does not have an instance type, so that a sum would be too small."""
-    names = sorted({*total_capacity(counted(subject.of(NODE_POOL))).unknown})
+    names = sorted({*total_capacity(countable(subject.of(NODE_POOL))[0]).unknown})
     if names:
         yield f"Node pools of {', '.join(names)} cannot be counted. Use instance types of the catalog."
 
@@ -133,8 +140,8 @@ def pods_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
         return
     yield from _uncounted(subject)
     # Without maxPods, what Terway can give addresses to counts; with Flannel it is the mask of the cluster.
-    flannel = any(cluster.inputs.given("podCidr") for cluster in subject.of(*CLUSTERS))
-    sizes = [pool_size(pool) for pool in counted(subject.of(NODE_POOL))]
+    flannel = any(cluster.inputs.get("podCidr") for cluster in subject.of(*CLUSTERS))
+    sizes = [pool_size(pool) for pool in countable(subject.of(NODE_POOL))[0]]
     blind = [
         size.name
         for size in sizes
@@ -164,14 +171,17 @@ def gpu_models_within_quota(subject: Subject[Models]) -> Iterator[str]:
     if not subject.config.models:
         return
     yield from _unknown_types(subject)
-    found = total_capacity(counted(subject.of(NODE_POOL))).gpus_by_model
+    pools, waiting = countable(subject.of(NODE_POOL))
+    found = total_capacity(pools).gpus_by_model
     for model, maximum in subject.config.models.items():
         most = found.get(model, Range()).maximum
         if most > maximum:
             yield (
-                f"The node pools can grow to {most:,.0f} GPUs of model {model}, the quota is {maximum:,}. "
-                "Lower the pools' maximum sizes or raise the quota."
+                f"The node pools can grow to {_at_least(waiting)}{most:,.0f} GPUs of model {model}, the quota is "
+                f"{maximum:,}. Lower the pools' maximum sizes or raise the quota."
             )
+    if waiting:
+        raise waiting
 
 
 @rule(
@@ -187,13 +197,16 @@ def disks_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
     maximum = subject.config.maximum
     if maximum is None:
         return
-    pools = sum(map(disks_gib, counted(subject.of(NODE_POOL))))
+    known, waiting = countable(subject.of(NODE_POOL))
+    pools = sum(map(disks_gib, known))
     others = sum(int(disk.inputs.get("size") or 0) for disk in subject.of(*DISKS))
     if pools + others > maximum:
         yield (
-            f"Disks can grow to {pools + others:,} GiB, {pools:,} of them on nodes; the quota is {maximum:,.0f}. "
-            "Lower the pools' maximum sizes or the disks' sizes."
+            f"Disks can grow to {_at_least(waiting)}{pools + others:,} GiB, {pools:,} of them on nodes; the quota is "
+            f"{maximum:,.0f}. Lower the pools' maximum sizes or the disks' sizes."
         )
+    elif waiting:
+        raise waiting
 
 
 def _too_many(maximum: float, count: int, what: str) -> Iterator[str]:
@@ -216,15 +229,18 @@ def addresses_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
     if maximum is None:
         return
     pools = [pool for pool in subject.of(NODE_POOL) if (pool.inputs.get("internetMaxBandwidthOut") or 0) > 0]
-    nodes = int(total_capacity(counted(pools)).nodes.maximum)
+    known, waiting = countable(pools)
+    nodes = int(total_capacity(known).nodes.maximum)
     clusters = subject.of(MANAGED_CLUSTER, DEDICATED_CLUSTER, EDGE_CLUSTER)
     servers = len([c for c in clusters if c.inputs.get("slbInternetEnabled") is not False])
     count = len(subject.of(*EIPS)) + nodes + servers
     if count > maximum:
         yield (
-            f"There can be {count:,} public addresses, {nodes:,} of them of nodes and {servers} of API servers; the "
-            f"quota is {maximum:,.0f}. Give nodes none, share a NAT gateway's, or raise the quota."
+            f"There can be {_at_least(waiting)}{count:,} public addresses, {nodes:,} of them of nodes and {servers} "
+            f"of API servers; the quota is {maximum:,.0f}. Give nodes none, share a NAT gateway's, or raise the quota."
         )
+    elif waiting:
+        raise waiting
 
 
 @rule(
@@ -298,8 +314,7 @@ class Pools(Config):
     reference="the owner of the quota",
 )
 def pool_within_quota(subject: Subject[Pools]) -> Iterator[str]:
-    names = (subject.resource.name, subject.inputs.given("nodePoolName"))
-    quota = next((subject.config.pools[name] for name in names if name in subject.config.pools), None)
+    quota = of_pool(subject.config.pools, subject.resource)
     if quota is None:
         return
     if quota.vcpu is not None or quota.gpus is not None:
@@ -670,8 +685,15 @@ def region_allowed(subject: Subject[Regions]) -> Iterator[str]:
         return
     allowed = f"which is not allowed. Use one of: {', '.join(regions)}."
     found: dict[str, list[str]] = {}
+    waiting: Deferred | None = None
     for resource in subject.resources:
-        region = region_of(resource) or _zone_region(resource)
+        try:
+            region = region_of(resource) or _zone_region(resource)
+        except Deferred as deferred:
+            waiting = waiting or Deferred(f"{resource.name}.{deferred.path}")
+            continue
+        if not region and resource.type.startswith("alicloud:"):
+            waiting = waiting or Deferred(f"the region of the provider of {resource.name}")
         if region and region not in regions and not resource.type.startswith("pulumi:"):
             found.setdefault(region, []).append(resource.name)
     for region, names in found.items():
@@ -681,8 +703,10 @@ def region_allowed(subject: Subject[Regions]) -> Iterator[str]:
         region = section(replication.inputs, "destination").get("location", "").removeprefix("oss-")
         if region not in regions:
             yield f"{replication.name} copies objects to {region}, {allowed}"
+    if waiting:
+        raise waiting
 
 
 def _zone_region(resource: Resource) -> str:
-    zone = resource.inputs.given("zoneId")
+    zone = resource.inputs.get("zoneId")
     return next((region for region, zones in catalog.regions().items() if zone in zones), "")
