@@ -19,6 +19,11 @@ def networks(*values: Any) -> Iterator[Network]:
                     yield ipaddress.ip_network(text.strip(), strict=False)
 
 
+def wide(network: Network) -> bool:
+    """Whether a network is everybody: wider than any private one, and than what a provider has of IPv6."""
+    return network.prefixlen < (8 if network.version == 4 else 16)
+
+
 def within(network: Network, ranges: Iterable[Network]) -> bool:
     """Whether a network lies in one of several."""
     return any(one.overlaps(network) and one.prefixlen <= network.prefixlen for one in ranges)

@@ -5,7 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .addresses import networks, wide
 from .resources import listed
+
+ANYWHERE = ("acs:currenttime", "acs:securetransport", "acs:useragent", "oss:")
+"""How keys of conditions begin that everybody meets who wants to."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,17 @@ class Statement:
         default_factory=dict[str, Mapping[str, Sequence[str]]]
     )
     exclusive: bool = False
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether a condition says who may or from where, so that not everybody meets it."""
+        return any(
+            not operator.lower().startswith(("not", "stringnot", "null"))
+            and not key.startswith(ANYWHERE)
+            and not any(set(value) <= {"*"} or any(map(wide, networks(value))) for value in values)
+            for operator, keys in self.conditions.items()
+            for key, values in keys.items()
+        )
 
 
 def statements(document: Any) -> list[Statement]:

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from itertools import combinations
 from typing import Any
 
-from .addresses import Network, networks, ports, within
+from .addresses import Network, networks, ports, wide, within
 from .documents import statements
 from .resources import BUCKET, BUCKET_POLICY, CLUSTERS, SERVERLESS_CLUSTER
 from .rule import Config, Inputs, Resource, Subject, rule
@@ -44,11 +44,6 @@ SECURITY_GROUPS = f"{HELP}/doc-detail/51170.htm"
 NETWORK_PLAN = f"{HELP}/doc-detail/86500.html"
 
 
-def _wide(network: Network) -> bool:
-    """Whether a network is everybody: wider than any private one, and than what a provider has of IPv6."""
-    return network.prefixlen < (8 if network.version == 4 else 16)
-
-
 @rule(
     "api-server-private",
     area="network",
@@ -84,7 +79,7 @@ def _open(subject: Subject[OpenPorts], key: str) -> Iterator[str]:
     written = subject.inputs.get("portRange", "-1/-1")
     allowed = all(port in subject.config.allowed_ports for port in ports(written))
     for network in networks(subject.inputs.get(key)):
-        if _wide(network) and _accepts(subject.inputs) and not allowed:
+        if wide(network) and _accepts(subject.inputs) and not allowed:
             yield f"{key} {network} lets everybody in on the ports {written}. Name the addresses that need it."
 
 
@@ -423,7 +418,7 @@ def no_open_forwarding(subject: Subject[Forwarded]) -> Iterator[str]:
 def file_systems_not_open(subject: Subject[Config]) -> Iterator[str]:
     for key in ("sourceCidrIp", "ipv6SourceCidrIp", "networkSegment"):
         for network in networks(subject.inputs.get(key)):
-            if _wide(network):
+            if wide(network):
                 yield f"{key} {network} lets every address mount the file system. Name the VPC's addresses."
 
 
@@ -440,7 +435,7 @@ def file_systems_not_open(subject: Subject[Config]) -> Iterator[str]:
 def databases_not_open(subject: Subject[Config]) -> Iterator[str]:
     for key in ("securityIps", "securityIpLists"):
         for network in networks(subject.inputs.get(key)):
-            if _wide(network):
+            if wide(network):
                 yield f"{key} {network} lets every address connect. Name the addresses that need it."
 
 

@@ -1,17 +1,18 @@
 """Storage: buckets, file systems, disks and log stores are private, encrypted, and keep what they must."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from .documents import statements
 from .resources import BUCKET, BUCKET_POLICY, matches, section, stated
 from .rule import Config, Inputs, Resource, Subject, rule
 
 BUCKET_ACL = "alicloud:oss/bucketAcl:BucketAcl"
 BUCKET_ENCRYPTION = "alicloud:oss/bucketServerSideEncryption:BucketServerSideEncryption"
 BUCKET_LOGGING = "alicloud:oss/bucketLogging:BucketLogging"
+BUCKET_OBJECT = "alicloud:oss/bucketObject:BucketObject"
 BUCKET_REPLICATION = "alicloud:oss/bucketReplication:BucketReplication"
 BUCKET_VERSIONING = "alicloud:oss/bucketVersioning:BucketVersioning"
 BUCKET_RETENTION = "alicloud:oss/bucketWorm:BucketWorm"
@@ -58,30 +59,28 @@ def bucket_versioning(subject: Subject[Config]) -> Iterator[str]:
     "bucket-not-public",
     area="storage",
     severity="critical",
-    types={BUCKET, BUCKET_ACL, BUCKET_POLICY},
+    types={BUCKET, BUCKET_ACL, BUCKET_POLICY, BUCKET_OBJECT},
     needs=["acl", "policy"],
     floor=True,
     must="Buckets must not be readable or writable by everybody.",
-    how="Set the ACL to private; name principals in bucket policies, or add a condition.",
+    how="Set the ACL to private; name principals in bucket policies, or add a condition on who or from where.",
     reference="https://help.aliyun.com/zh/oss/user-guide/block-public-access",
 )
 def bucket_not_public(subject: Subject[Config]) -> Iterator[str]:
     acl = subject.inputs.get("acl")
     if acl in ("public-read", "public-read-write"):
-        yield f"The bucket's ACL is {acl}: everybody can reach its objects. Use private."
+        if subject.resource.type == BUCKET_OBJECT:
+            yield f"The object's ACL is {acl}: everybody can reach it. Leave acl out."
+        else:
+            yield f"The bucket's ACL is {acl}: everybody can reach its objects. Use private."
     if _allows_everybody(subject.inputs.get("policy")):
-        yield "The bucket policy allows something to everybody. Name the principals, or add a condition."
+        yield "The bucket policy allows something to everybody. Name the principals, or a VPC in a condition."
 
 
 def _allows_everybody(policy: Any) -> bool:
-    try:
-        statements = json.loads(policy or "{}").get("Statement", [])
-    except (AttributeError, ValueError):
-        return False
-    statements = statements if isinstance(statements, list) else [statements]
     return any(
-        statement.get("Effect") == "Allow" and "*" in statement.get("Principal", ()) and not statement.get("Condition")
-        for statement in statements
+        each.effect == "Allow" and any(name == "*" for _, name in each.principals) and not each.narrowed
+        for each in statements(policy)
     )
 
 
