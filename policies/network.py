@@ -32,12 +32,35 @@ FORWARD_ENTRY = "alicloud:vpc/forwardEntry:ForwardEntry"
 HTTPS_CONFIG = "alicloud:oss/bucketHttpsConfig:BucketHttpsConfig"
 ACCESS_RULES = ("alicloud:nas/accessRule:AccessRule", "alicloud:dfs/accessRule:AccessRule")
 DATABASES = (
+    "alicloud:adb/cluster:Cluster",
+    "alicloud:adb/dBCluster:DBCluster",
+    "alicloud:clickhouse/dbCluster:DbCluster",
+    "alicloud:elasticsearch/instance:Instance",
+    "alicloud:gpdb/dbInstanceIpArray:DbInstanceIpArray",
+    "alicloud:gpdb/elasticInstance:ElasticInstance",
     "alicloud:gpdb/instance:Instance",
+    "alicloud:graphdatabase/dbInstance:DbInstance",
+    "alicloud:hbase/instance:Instance",
     "alicloud:kvstore/instance:Instance",
+    "alicloud:lindorm/instance:Instance",
     "alicloud:mongodb/instance:Instance",
+    "alicloud:mongodb/serverlessInstance:ServerlessInstance",
+    "alicloud:mongodb/shardingInstance:ShardingInstance",
     "alicloud:polardb/cluster:Cluster",
+    "alicloud:rds/ddrInstance:DdrInstance",
     "alicloud:rds/instance:Instance",
+    "alicloud:rds/readOnlyInstance:ReadOnlyInstance",
+    "alicloud:redis/tairInstance:TairInstance",
+    "alicloud:selectdb/dbInstance:DbInstance",
 )
+ALLOWED = ("securityIps", "securityIpLists", "ipWhite", "ipWhiteLists", "publicWhitelists", "kibanaWhitelists")
+"""Properties with the addresses that may connect to a database."""
+
+GROUPS = (
+    *("dbClusterAccessWhiteLists", "dbClusterIpArrays", "dbInstanceIpArrays", "desiredSecurityIpLists"),
+    *("ipWhitelists", "securityIpGroups"),
+)
+"""Properties with groups of such addresses, under `securityIpList` or `securityIps` of each."""
 
 HELP = "https://www.alibabacloud.com/help"
 SECURITY_GROUPS = f"{HELP}/doc-detail/51170.htm"
@@ -427,14 +450,20 @@ def file_systems_not_open(subject: Subject[Config]) -> Iterator[str]:
     area="network",
     severity="critical",
     types={*DATABASES},
-    needs=["securityIps", "securityIpLists"],
+    needs=[*ALLOWED, *GROUPS],
     must="Databases must not be open to all addresses.",
     how="Narrow the list of addresses to the VPC's.",
     reference=f"{HELP}/doc-detail/43186.htm",
 )
 def databases_not_open(subject: Subject[Config]) -> Iterator[str]:
-    for key in ("securityIps", "securityIpLists"):
-        for network in networks(subject.inputs.get(key)):
+    groups = [
+        (f"{name}[{index}].{key}", group.get(key))
+        for name in GROUPS
+        for index, group in enumerate(subject.inputs.get(name, ()))
+        for key in ("securityIpList", "securityIps")
+    ]
+    for key, written in (*((key, subject.inputs.get(key)) for key in ALLOWED), *groups):
+        for network in networks(written):
             if wide(network):
                 yield f"{key} {network} lets every address connect. Name the addresses that need it."
 
