@@ -25,7 +25,7 @@ ACCESS_KEY = "alicloud:ram/accessKey:AccessKey"
 LOGIN_PROFILE = "alicloud:ram/loginProfile:LoginProfile"
 CLUSTER_PERMISSION = "alicloud:cs/kubernetesPermission:KubernetesPermission"
 RBAC = "kubernetes:rbac.authorization.k8s.io/v1"
-BINDINGS = (f"{RBAC}:RoleBinding", f"{RBAC}:ClusterRoleBinding")
+BINDINGS = tuple(f"{RBAC}:{kind}{suffix}" for kind in ("RoleBinding", "ClusterRoleBinding") for suffix in ("", "Patch"))
 ROLES = (f"{RBAC}:Role", f"{RBAC}:RolePatch", f"{RBAC}:ClusterRole", f"{RBAC}:ClusterRolePatch")
 SECRET = "kubernetes:core/v1:Secret"  # noqa: S105
 HELM = ("kubernetes:helm.sh/v3:Release", "kubernetes:helm.sh/v3:Chart", "kubernetes:helm.sh/v4:Chart")
@@ -434,6 +434,11 @@ class Administrators(Config):
     """Names of subjects of bindings and ids of RAM users and roles that may."""
 
 
+ADMINISTRATING = ("cluster-admin", "cs:admin")
+"""ClusterRoles with all rights: that of Kubernetes, and ACK's own. Source: https://www.alibabacloud.com/help/en/ack/
+product-overview/product-changes-ack-updates-templates-of-predefined-rbac-roles-during-cluster-updates."""
+
+
 @rule(
     "no-cluster-admin-bound",
     area="identity",
@@ -447,13 +452,14 @@ class Administrators(Config):
 )
 def no_cluster_admin_bound(subject: Subject[Administrators]) -> Iterator[str]:
     inputs, administrators = subject.inputs, subject.config.administrators
-    if inputs.get("roleRef", {}).get("name") == "cluster-admin":
+    role = inputs.get("roleRef", {}).get("name")
+    if role in ADMINISTRATING:
         named = [str(each.get("name")) for each in inputs.get("subjects", ())]
         others = [name for name in named if name not in administrators]
         if others:
-            yield f"roleRef cluster-admin gives {', '.join(others)} all rights. Bind a role with what is needed."
+            yield f"roleRef {role} gives {', '.join(others)} all rights. Bind a role with what is needed."
     for index, each in enumerate(inputs.get("permissions", ())):
-        administrates = each.get("roleName") in ("admin", "cluster-admin") and each.get("roleType") != "namespace"
+        administrates = each.get("roleName") in ("admin", *ADMINISTRATING) and each.get("roleType") != "namespace"
         if administrates and inputs.get("uid") not in administrators:
             yield (
                 f"permissions[{index}] makes {inputs.get('uid')} an administrator of the cluster. Give the role dev, "
