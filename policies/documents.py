@@ -51,7 +51,8 @@ def statements(document: Any) -> list[Statement]:
         Statement(
             effect=str(each.get("Effect")),
             actions=_texts(each.get("Action")),
-            resources=_texts(each.get("Resource")),
+            # All but some are as good as all.
+            resources=["*"] if "NotResource" in each else _texts(each.get("Resource")),
             principals=[
                 (kind, name)
                 for kind, names in (_mapping(each.get("Principal")) or {"": each.get("Principal")}).items()

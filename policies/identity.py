@@ -64,6 +64,13 @@ def _everything(pattern: str) -> bool:
     return pattern.rpartition(":")[2].strip("*") == ""
 
 
+def _unnamed(resource: str) -> bool:
+    """Whether a resource is all of a service, all of a kind such as `role/*`, or the objects of all buckets."""
+    parts = resource.rpartition(":")[2].split("/")
+    names = parts if resource.startswith("acs:oss:") else parts[1::2]
+    return _everything(resource) or (len(parts) > 1 and not any(part.strip("*") for part in names))
+
+
 class Actions(Config):
     """Which policies may hold wide actions."""
 
@@ -119,10 +126,11 @@ def ram_policy_names_resources(subject: Subject[Resources]) -> Iterator[str]:
         wide = [
             action
             for action in statement.actions
-            if action.partition(":")[0] in (*config.services, "*")
-            and not any(fnmatchcase(action, pattern) for pattern in config.allowed)
+            # Names of services and of actions are of any case.
+            if any(fnmatchcase(service, action.partition(":")[0].lower()) for service in config.services)
+            and not any(fnmatchcase(action.lower(), pattern.lower()) for pattern in config.allowed)
         ]
-        if wide and any(_everything(resource) for resource in statement.resources):
+        if wide and any(_unnamed(resource) for resource in statement.resources):
             yield f"{path} allows {', '.join(wide)} on every resource. Name the resources."
 
 
