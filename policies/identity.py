@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any
@@ -13,6 +13,8 @@ from .rule import Config, Deferred, Inputs, Resource, Subject, Unknown, rule, wh
 
 RAM_POLICY = "alicloud:ram/policy:Policy"
 DIRECTORY_POLICY = "alicloud:resourcemanager/policy:Policy"
+POLICY_VERSION = "alicloud:resourcemanager/policyVersion:PolicyVersion"
+ACCESS_CONFIGURATION = "alicloud:cloudsso/accessConfiguration:AccessConfiguration"
 RAM_ROLE = "alicloud:ram/role:Role"
 DIRECTORY_ROLE = "alicloud:resourcemanager/role:Role"
 ATTACHMENTS = (
@@ -82,7 +84,7 @@ class Actions(Config):
     "ram-policy-names-actions",
     area="identity",
     severity="high",
-    types={RAM_POLICY, DIRECTORY_POLICY},
+    types={RAM_POLICY, DIRECTORY_POLICY, POLICY_VERSION},
     needs=["policyDocument", "document", "statements"],
     config=Actions,
     must="RAM policies must name the actions that they allow.",
@@ -113,7 +115,7 @@ class Resources(Config):
     "ram-policy-names-resources",
     area="identity",
     severity="high",
-    types={RAM_POLICY, DIRECTORY_POLICY},
+    types={RAM_POLICY, DIRECTORY_POLICY, POLICY_VERSION},
     needs=["policyDocument", "document", "statements"],
     config=Resources,
     must="RAM policies must name the resources on which they allow the actions of storage, logs, keys and identities.",
@@ -138,8 +140,8 @@ def ram_policy_names_resources(subject: Subject[Resources]) -> Iterator[str]:
     "no-administrator-rights",
     area="identity",
     severity="critical",
-    types={RAM_POLICY, DIRECTORY_POLICY, *ATTACHMENTS},
-    needs=["policyName", "policyDocument", "document", "statements"],
+    types={RAM_POLICY, DIRECTORY_POLICY, POLICY_VERSION, ACCESS_CONFIGURATION, *ATTACHMENTS},
+    needs=["policyName", "policyDocument", "document", "statements", "permissionPolicies"],
     floor=True,
     must="No identity may get all rights over an account.",
     how="Attach policies with the rights that are needed, in place of AdministratorAccess or of * on *.",
@@ -150,8 +152,19 @@ def no_administrator_rights(subject: Subject[Config]) -> Iterator[str]:
         if subject.inputs.get("policyName") == "AdministratorAccess":
             yield "policyName AdministratorAccess gives all rights over the account. Attach one with what is needed."
         return
-    for path, statement in _granted(subject.inputs):
-        if {"*", "*:*"} & {*statement.actions} and any(_everything(each) for each in statement.resources):
+    for index, each in enumerate(subject.inputs.get("permissionPolicies", ())):
+        path = f"permissionPolicies[{index}]"
+        if each.get("permissionPolicyName") == "AdministratorAccess":
+            yield f"{path} AdministratorAccess gives all rights over the account. Name one with what is needed."
+        yield from _administrating((f"{path}: {at}", one) for at, one in _allowing(each, "permissionPolicyDocument"))
+    yield from _administrating(_granted(subject.inputs))
+
+
+def _administrating(granted: Iterable[tuple[str, Statement]]) -> Iterator[str]:
+    """What is said of statements that allow everything."""
+    for path, statement in granted:
+        all_actions = any(not each.strip("*:") for each in statement.actions)
+        if (all_actions or statement.exclusive) and any(_everything(each) for each in statement.resources):
             yield f"{path} allows everything on everything. Name what is needed."
 
 
