@@ -216,8 +216,8 @@ def ram_trust_names_principals(subject: Subject[Trust]) -> Iterator[str]:
             account = name.removeprefix("acs:ram::").removesuffix(":root")
             if kind != "Federated" and "*" in name:
                 yield f"{path} lets {name} take the role: anybody. Name the principals."
-            elif name.endswith(":root") and account not in trusted and not statement.conditions:
-                yield f"{path} lets all of account {account} take the role. Name users or roles, or add a condition."
+            elif name.endswith(":root") and account not in trusted and not statement.narrowed:
+                yield f"{path} lets all of account {account} take the role. Name users or roles, or add a condition on who."
 
 
 @rule(
@@ -431,6 +431,10 @@ def ram_role_session_bounded(subject: Subject[Session]) -> Iterator[str]:
         yield f"maxSessionDuration {seconds:.0f} is above {maximum} s: stolen credentials stay valid so long. Lower it."
 
 
+EVERY_VERB = frozenset({"create", "delete", "get", "list", "patch", "update", "watch"})
+"""Verbs that together let everything be done."""
+
+
 @rule(
     "kubernetes-rbac-names-verbs",
     area="identity",
@@ -444,7 +448,8 @@ def ram_role_session_bounded(subject: Subject[Session]) -> Iterator[str]:
 def kubernetes_rbac_names_verbs(subject: Subject[Config]) -> Iterator[str]:
     for index, each in enumerate(subject.inputs.get("rules", ())):
         groups = {*each.get("apiGroups", ())}
-        if "*" in each.get("verbs", ()) and "*" in each.get("resources", ()) and groups & {"", "*"}:
+        verbs, resources = {*each.get("verbs", ())}, {*each.get("resources", ())}
+        if ("*" in verbs or verbs >= EVERY_VERB) and resources & {"*", "*/*"} and groups & {"", "*"}:
             yield f"rules[{index}] allows every verb on every resource, Secrets too. Name verbs and resources."
 
 
