@@ -217,7 +217,10 @@ def ram_trust_names_principals(subject: Subject[Trust]) -> Iterator[str]:
             if kind != "Federated" and "*" in name:
                 yield f"{path} lets {name} take the role: anybody. Name the principals."
             elif name.endswith(":root") and account not in trusted and not statement.narrowed:
-                yield f"{path} lets all of account {account} take the role. Name users or roles, or add a condition on who."
+                yield (
+                    f"{path} lets all of account {account} take the role. Name users or roles, or add a condition on "
+                    "who."
+                )
 
 
 @rule(

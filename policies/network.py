@@ -7,13 +7,20 @@ from typing import Any
 
 from .addresses import Network, networks, ports, wide, within
 from .documents import statements
-from .resources import BUCKET, BUCKET_POLICY, CLUSTERS, SERVERLESS_CLUSTER
+from .resources import BUCKET, BUCKET_POLICY, CLUSTERS, NAT_GATEWAY, SERVERLESS_CLUSTER
 from .rule import Config, Inputs, Resource, Subject, rule
 
 SECURITY_GROUP_RULE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
 EIP_ASSOCIATION = "alicloud:ecs/eipAssociation:EipAssociation"
 INSTANCE = "alicloud:ecs/instance:Instance"
 CONTAINER_GROUP = "alicloud:eci/containerGroup:ContainerGroup"
+MAKES_CONTAINER_GROUPS = "alicloud:ess/eciScalingConfiguration:EciScalingConfiguration"
+MAKES_INSTANCES = (
+    "alicloud:ecs/ecsInstanceSet:EcsInstanceSet",
+    "alicloud:ecs/ecsLaunchTemplate:EcsLaunchTemplate",
+    "alicloud:ecs/launchTemplate:LaunchTemplate",
+    "alicloud:ess/scalingConfiguration:ScalingConfiguration",
+)
 IPV6_BANDWIDTH = "alicloud:vpc/ipv6InternetBandwidth:Ipv6InternetBandwidth"
 CLASSIC_BALANCERS = (
     "alicloud:slb/applicationLoadBalancer:ApplicationLoadBalancer",
@@ -178,7 +185,9 @@ class Addresses(Config):
     "addresses-only-for-gateways",
     area="network",
     severity="high",
-    types={EIP_ASSOCIATION, INSTANCE, CONTAINER_GROUP, IPV6_BANDWIDTH},
+    types={
+        *(EIP_ASSOCIATION, INSTANCE, *MAKES_INSTANCES, CONTAINER_GROUP, MAKES_CONTAINER_GROUPS, IPV6_BANDWIDTH),
+    },
     needs=["instanceType", "internetMaxBandwidthOut", "autoCreateEip"],
     config=Addresses,
     must="Only gateways and load balancers may have public addresses.",
@@ -188,17 +197,28 @@ class Addresses(Config):
 def addresses_only_for_gateways(subject: Subject[Addresses]) -> Iterator[str]:
     kind, inputs = subject.resource.type, subject.inputs
     if kind == EIP_ASSOCIATION:
-        target = inputs.get("instanceType", "EcsInstance")
+        target = inputs.get("instanceType") or _associated(subject.resource)
         if target not in subject.config.instance_types:
             yield f"instanceType {target} gets a public address. Use a NAT gateway or a load balancer."
-    elif kind == INSTANCE:
+    elif kind in (INSTANCE, *MAKES_INSTANCES):
         if inputs.get("internetMaxBandwidthOut", 0) > 0:
             yield "The instance gets a public address. Set internetMaxBandwidthOut to 0, and use a NAT gateway."
-    elif kind == CONTAINER_GROUP:
+    elif kind in (CONTAINER_GROUP, MAKES_CONTAINER_GROUPS):
         if inputs.get("autoCreateEip"):
             yield "The container group gets a public address. Set autoCreateEip to false, and use a NAT gateway."
     else:
         yield "An instance is reached from the Internet over IPv6. Remove the bandwidth, or use an egress rule."
+
+
+def _associated(association: Resource) -> str:
+    """What an EIP is associated with where no type is stated: the provider tells it by the id."""
+    linked = [urn.rpartition("::")[0] for urn in association.property_dependencies.get("instanceId", ())]
+    if any(urn.endswith(NAT_GATEWAY) for urn in linked):
+        return "Nat"
+    if any(urn.endswith(CLASSIC_BALANCERS) for urn in linked):
+        return "SlbInstance"
+    kind, _, _ = association.inputs.get("instanceId", "").partition("-")
+    return {"ngw": "Nat", "lb": "SlbInstance"}.get(kind, "EcsInstance")
 
 
 class PublicBalancers(Config):
