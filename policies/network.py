@@ -327,12 +327,25 @@ def buckets_over_tls(subject: Subject[Config]) -> Iterator[str]:
 
 
 def _denies_http(policy: Any) -> bool:
+    """Whether a policy denies everybody everything over plain HTTP, under no further condition."""
     return any(
         each.effect == "Deny"
-        and ("", "*") in each.principals
-        and "false" in each.conditions.get("Bool", {}).get("acs:securetransport", ())
+        and any(name == "*" for _, name in each.principals)
+        and any(action.rpartition(":")[2] == "*" for action in each.actions)
+        and any(map(_all_objects, each.resources))
+        and {operator: {**keys} for operator, keys in each.conditions.items()} == HTTP
         for each in statements(policy)
     )
+
+
+HTTP = {"Bool": {"acs:securetransport": ["false"]}}
+"""The condition of what comes over plain HTTP."""
+
+
+def _all_objects(resource: str) -> bool:
+    """Whether a resource is all objects of a bucket."""
+    relative = resource.rpartition(":")[2]
+    return relative.endswith("*") and not relative.partition("/")[2].strip("*")
 
 
 @rule(
