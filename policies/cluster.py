@@ -157,7 +157,8 @@ def audit_logged(subject: Subject[Config]) -> Iterator[str]:
     "use-kms-to-encrypt-kubernetes-secrets-2",
 )
 def secrets_encrypted(subject: Subject[Config]) -> Iterator[str]:
-    if "encryptionProviderKey" not in stated(subject.inputs):
+    empty = subject.inputs.given("encryptionProviderKey") == ""
+    if empty or "encryptionProviderKey" not in stated(subject.inputs):
         yield "Secrets lie unencrypted in etcd. Set encryptionProviderKey to the id of a KMS key."
     elif subject.inputs.get("disableEncryption"):
         yield "The key for Secrets is ignored. Set disableEncryption to false."
