@@ -262,11 +262,12 @@ def spot_has_several_types(subject: Subject[Config]) -> Iterator[str]:
     types={NODE_POOL},
     needs=["spotStrategy", "taints"],
     must="Only pods that tolerate it must land on spot nodes.",
-    how="Give the pool a taint under taints that only pods tolerate which may be restarted.",
+    how="Give the pool a taint of effect NoSchedule that only pods tolerate which may be restarted.",
     reference=SPOT,
 )
 def spot_is_tainted(subject: Subject[Config]) -> Iterator[str]:
-    if _is_spot(subject.inputs) and not subject.inputs.get("taints"):
+    kept = [taint for taint in subject.inputs.get("taints") or () if taint.get("effect") != "PreferNoSchedule"]
+    if _is_spot(subject.inputs) and not kept:
         yield "Any pod may land on this spot pool. Give it a taint under taints that only restartable pods tolerate."
 
 
