@@ -1,13 +1,13 @@
 """Quotas: what one stack may use at most. A rule whose quota is not set finds nothing."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from components import catalog
 from components.capacity import NODE_POOL, Capacity, Range, pool_size, total_capacity
 from components.catalog import VSWITCH_RESERVED_ADDRESSES
 from components.inputs import Args
@@ -708,5 +708,7 @@ def region_allowed(subject: Subject[Regions]) -> Iterator[str]:
 
 
 def _zone_region(resource: Resource) -> str:
-    zone = resource.inputs.get("zoneId")
-    return next((region for region, zones in catalog.regions().items() if zone in zones), "")
+    """The region of a resource's zone, which is the zone without its letter (`cn-hangzhou-h`, `us-west-1a`), "" for none."""
+    zone = resource.inputs.get("zoneId") or resource.inputs.get("availabilityZone")
+    found = re.fullmatch(r"([a-z]{2}-[a-z]+(?:-\d+)?)-?[a-z]", zone) if isinstance(zone, str) else None
+    return found[1] if found else ""
