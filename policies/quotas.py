@@ -708,7 +708,7 @@ def region_allowed(subject: Subject[Regions]) -> Iterator[str]:
 
 
 def _zone_region(resource: Resource) -> str:
-    """The region of a resource's zone, which is the zone without its letter (`cn-hangzhou-h`, `us-west-1a`), "" for none."""
+    """The region of a resource's zone, "" for none. Zones are `cn-hangzhou-h` or `us-west-1a`."""
     zone = resource.inputs.get("zoneId") or resource.inputs.get("availabilityZone")
     found = re.fullmatch(r"([a-z]{2}-[a-z]+(?:-\d+)?)-?[a-z]", zone) if isinstance(zone, str) else None
     return found[1] if found else ""
