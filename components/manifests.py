@@ -29,10 +29,14 @@ BYTES = {
     "M": 10**6,
     "G": 10**9,
     "T": 10**12,
+    "P": 10**15,
+    "E": 10**18,
     "Ki": 2**10,
     "Mi": 2**20,
     "Gi": 2**30,
     "Ti": 2**40,
+    "Pi": 2**50,
+    "Ei": 2**60,
 }
 SPARK_BYTES = {"": 2**20, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
@@ -245,7 +249,7 @@ def _asked(container: Mapping[str, Any]) -> dict[str, float]:
 
 def number(quantity: object, units: Mapping[str, int] = BYTES) -> float:
     """A quantity, such as `500m`, `4`, `16Gi` or Spark's `4g`, as a number of its base unit."""
-    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*", str(quantity))
+    match = re.fullmatch(r"\s*\+?((?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*([A-Za-z]*)\s*", str(quantity))
     if match is None:
         raise UnreadableQuantity(f"{quantity!r} is not a quantity")
     amount, unit = float(match[1]), match[2]

@@ -91,7 +91,7 @@ class Gangs(Parameters):
 class Sizes(Parameters):
     """Parameters of `volumes-within-size`."""
 
-    largest: Annotated[str, Field(pattern=r"^([1-9][0-9]*[KMGTP]i?)?$")] = ""
+    largest: Annotated[str, Field(pattern=r"^([1-9][0-9]*([KMGTP]i|[kMGTP]))?$")] = ""
     """The most that one claim may ask for, such as `500Gi`. Empty: the rule does not apply."""
 
 

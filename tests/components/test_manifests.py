@@ -64,7 +64,19 @@ def test_pod_templates_are_found(manifest: dict[str, Any], expected: list[tuple[
 
 @pytest.mark.parametrize(
     ("quantity", "amount"),
-    [("500m", 0.5), ("4", 4), (2, 2), ("1.5", 1.5), ("16Gi", 16 * GIB), ("1M", 10**6), ("1k", 1000)],
+    [
+        ("500m", 0.5),
+        ("4", 4),
+        (2, 2),
+        ("1.5", 1.5),
+        ("16Gi", 16 * GIB),
+        ("1M", 10**6),
+        ("1k", 1000),
+        (".5", 0.5),
+        ("1e3", 1000),
+        ("2E", 2e18),
+        ("1Pi", 2**50),
+    ],
 )
 def test_quantities(quantity: object, amount: float) -> None:
     assert number(quantity) == amount
