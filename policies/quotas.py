@@ -377,7 +377,10 @@ def _promised(subject: Subject[Any], key: str) -> Mapping[str, float]:
     names = {space.urn: _name(space) for space in subject.of(NAMESPACE)}
     found: dict[str, float] = {}
     for quota in subject.of(QUOTA):
-        hard = section(section(quota.inputs, "spec"), "hard")
+        spec = section(quota.inputs, "spec")
+        hard = section(spec, "hard")
+        if spec.get("scopes") or spec.get("scopeSelector"):
+            continue  # It bounds some of the pods only.
         # Kubernetes knows `cpu` and `memory` as other names of `requests.cpu` and `requests.memory`.
         for amount in [hard[each] for each in (key, key.removeprefix("requests.")) if each in hard]:
             space = _space(quota, names)
