@@ -120,7 +120,8 @@ class Declaration:
     in the object breaks the rule; says: what is said behind these; level: at previews; admission: at admission; kinds:
     what it looks at; required: the parameter without which it does not apply, "" for none; ack: ACK's policies that
     together mean the same, none where there is none; preview: the rule of another area that holds it at previews, ""
-    for its own; tenants: what else holds it in the namespaces of tenants.
+    for its own; tenants: what else holds it in the namespaces of tenants; about: parts of metadata whose changes
+    admission looks at, besides those of the spec.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Declaration:
     ack: Sequence[AckPolicy] = ()
     preview: str = ""
     tenants: str = ""
+    about: Sequence[str] = ()
 
     @property
     def kind(self) -> str:
@@ -158,6 +160,7 @@ RESTRICTED = "Pod Security warns, level `restricted`"
 ADMITTED = "the tenant's ValidatingAdmissionPolicy"
 
 ADDRESS_TYPE = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type"
+IPV6_ADDRESS_TYPE = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-ipv6-address-type"
 MINIMUM_LABEL = "pod-group.scheduling.sigs.k8s.io/min-available"
 MINIMUM_ANNOTATION = "gang.scheduling.koordinator.sh/min-available"
 
@@ -397,6 +400,7 @@ DECLARATIONS: Sequence[Declaration] = (
     ),
     Declaration(
         name="labels-present",
+        about=["labels"],
         severity="low",
         level="mandatory",
         admission="deny",
@@ -422,16 +426,19 @@ DECLARATIONS: Sequence[Declaration] = (
     ),
     Declaration(
         name="jobs-name-their-queue",
+        about=["labels"],
         severity="medium",
         level="mandatory",
         admission="warn",
         must="Jobs must carry the label that names their queue, or they pass it by.",
         how="Add the label of the queues' engine to metadata.labels of the job; `make job` and the charts do.",
-        # What another job made has its place in the queue by that one.
+        # What another job made has its place in the queue by that one; a schedule has none.
         kinds=JOBS,
         variables={},
         offenders=(
-            "has(variables.anyObject.metadata.ownerReferences) ? [] : variables.params.labels.filter(l, "
+            "has(variables.anyObject.metadata.ownerReferences) && variables.anyObject.metadata.ownerReferences"
+            ".exists(o, !(o.kind in ['CronJob', 'ScheduledSparkApplication'])) ? [] : "
+            "variables.params.labels.filter(l, "
             "!(has(variables.anyObject.metadata.labels) && l in variables.anyObject.metadata.labels))"
         ),
         says="must be among the job's labels: add it to metadata.labels, with the queue's name.",
@@ -526,6 +533,7 @@ DECLARATIONS: Sequence[Declaration] = (
     ),
     Declaration(
         name="services-internal",
+        about=["annotations"],
         severity="high",
         level="mandatory",
         admission="deny",
@@ -536,7 +544,10 @@ DECLARATIONS: Sequence[Declaration] = (
         offenders=(
             f"has({POD}.type) && {POD}.type == 'LoadBalancer' && !(has(variables.anyObject.metadata.annotations) && "
             f"'{ADDRESS_TYPE}' in variables.anyObject.metadata.annotations && "
-            f"variables.anyObject.metadata.annotations['{ADDRESS_TYPE}'] == 'intranet') ? ['type LoadBalancer'] : []"
+            f"variables.anyObject.metadata.annotations['{ADDRESS_TYPE}'] == 'intranet' && "
+            f"!('{IPV6_ADDRESS_TYPE}' in variables.anyObject.metadata.annotations && "
+            f"variables.anyObject.metadata.annotations['{IPV6_ADDRESS_TYPE}'] == 'internet')) ? "
+            "['type LoadBalancer'] : []"
         ),
         says=f"must be internal: set the annotation {ADDRESS_TYPE} to intranet.",
         reference=(

@@ -17,6 +17,13 @@ NEW = "oldObject == null || object.spec != oldObject.spec"
 """When an object is looked at: what ran before a rule came may be finished, and lose its finalizers."""
 
 
+def _new(about: Sequence[str]) -> str:
+    """When an object is looked at by a rule. about: parts of its metadata that the rule is about."""
+    parts = [f"object.metadata.{part}" for part in about]
+    said = [f"(has({part}) ? {part} : {{}})" for part in parts]
+    return " || ".join([NEW, *(f"{one} != {one.replace('object.', 'oldObject.')}" for one in said)])
+
+
 @dataclass(frozen=True)
 class RulePlan:
     """One rule as it is held. parameters: by their names in YAML; namespaces: none for all that have the label."""
@@ -47,7 +54,7 @@ class RulePlan:
                             "engine": "K8sNativeValidation",
                             "source": {
                                 # The key is in the singular: pkg/drivers/k8scel/schema/schema.go, v3.23.0.
-                                "matchCondition": [{"name": "new", "expression": NEW}],
+                                "matchCondition": [{"name": "new", "expression": _new(declaration.about)}],
                                 "variables": [
                                     {"name": name, "expression": expression} for name, expression in variables.items()
                                 ],

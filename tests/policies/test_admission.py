@@ -11,6 +11,7 @@ from policies.cel import converted, evaluated
 from policies.pods import looks_at, objects
 
 CASES = cases()
+ANNOTATION = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-"
 HELD = {declaration.name for declaration in DECLARATIONS if not declaration.preview}
 
 
@@ -92,6 +93,24 @@ def test_what_ran_before_a_rule_may_be_finished() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "config", "part", "value"),
+    [
+        ("labels-present", {"labels": ["team"]}, "labels", {"team": "a"}),
+        ("jobs-name-their-queue", {"labels": ["queue"]}, "labels", {"queue": "a"}),
+        ("services-internal", {}, "annotations", {f"{ANNOTATION}address-type": "intranet"}),
+    ],
+)
+def test_what_a_rule_wants_of_metadata_cannot_be_taken_away_later(
+    name: str, config: Mapping[str, Any], part: str, value: Mapping[str, str]
+) -> None:
+    plan, spec = _plan(name, config), {"type": "LoadBalancer", "containers": list[str]()}
+    before = {"kind": "Any", "metadata": {part: value}, "spec": spec}
+    for metadata in ({}, {part: {**dict.fromkeys(value, "internet"), "x": "y"}} if part != "labels" else {part: {}}):
+        assert len(_said(plan, {**before, "metadata": metadata}, before=before)) == 1
+    assert _said(plan, {**before, "metadata": {"finalizers": ["a"]}}, before={**before, "metadata": {}}) == []
+
+
+@pytest.mark.parametrize(
     ("spec", "annotations", "refused"),
     [
         ({"type": "ClusterIP"}, {}, False),
@@ -99,12 +118,13 @@ def test_what_ran_before_a_rule_may_be_finished() -> None:
         ({"type": "LoadBalancer"}, {}, True),
         ({"type": "LoadBalancer"}, {"address-type": "internet"}, True),
         ({"type": "LoadBalancer"}, {"address-type": "intranet"}, False),
+        ({"type": "LoadBalancer"}, {"address-type": "intranet", "ipv6-address-type": "internet"}, True),
+        ({"type": "LoadBalancer"}, {"address-type": "intranet", "ipv6-address-type": "intranet"}, False),
     ],
 )
 def test_load_balancers_are_internal(spec: Mapping[str, str], annotations: Mapping[str, str], refused: bool) -> None:
     """Another area's rule holds it at previews."""
-    prefix = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-"
-    metadata = {"name": "web", "annotations": {f"{prefix}{key}": value for key, value in annotations.items()}}
+    metadata = {"name": "web", "annotations": {f"{ANNOTATION}{key}": value for key, value in annotations.items()}}
     plan = _plan("services-internal", {})
     for each in (metadata, {"name": "web"} if not annotations else metadata):
         assert bool(_said(plan, {"kind": "Service", "metadata": each, "spec": spec})) is refused
