@@ -16,7 +16,7 @@ import yaml
 from .job_classes.args import PodShape, Role
 
 SPARK_KINDS = frozenset({"SparkApplication", "ScheduledSparkApplication"})
-WORKFLOW_KINDS = frozenset({"Workflow", "WorkflowTemplate", "CronWorkflow"})
+WORKFLOW_KINDS = frozenset({"Workflow", "WorkflowTemplate", "ClusterWorkflowTemplate", "CronWorkflow"})
 SPARK_OVERHEAD_MIB = 384
 """Least memory that Spark adds to a JVM's. Source: Spark configuration, spark.kubernetes.memoryOverhead, 3.5."""
 
@@ -74,6 +74,7 @@ class PodTemplate:
         """What holds tolerations, node selector and affinity."""
         if self.argo:
             main = [self.node[key] for key in ("container", "script") if key in self.node]
+            main += (self.node.get("containerSet") or {}).get("containers") or []
             return {**self.node, "containers": main}
         return self.node if self.spark else self.node.get("spec") or {}
 
@@ -282,7 +283,7 @@ def pod_templates(manifest: Mapping[str, Any]) -> Sequence[PodTemplate]:
         return [
             PodTemplate(path, "", template, argo=True)
             for path, template in _workflow_templates(manifest)
-            if "container" in template or "script" in template
+            if {"container", "script", "containerSet"} & template.keys()
         ]
     return list(_templates(manifest.get("spec") or {}, "spec"))
 
@@ -351,16 +352,25 @@ def with_embedded(manifest: Mapping[str, Any], change: Callable[[Mapping[str, An
     return copy
 
 
+TEMPLATES = ("template", "submitterPodTemplate", "podTemplate", "leaderTemplate", "workerTemplate")
+"""Keys of pod templates: those of most kinds, of Ray, of Flink, and of LeaderWorkerSets."""
+
+SERVING = ("predictor", "transformer", "explainer", "workerSpec")
+"""Keys of what KServe makes pods of."""
+
+
 def _templates(node: Any, path: str) -> Iterator[PodTemplate]:
     if isinstance(node, Mapping):
         for key, value in node.items():
             below = f"{path}.{key}"
             spec = value.get("spec") if isinstance(value, dict) else None
-            if key in ("template", "submitterPodTemplate") and isinstance(spec, dict) and "containers" in spec:
+            if key in TEMPLATES and isinstance(spec, dict) and "containers" in spec:
                 yield PodTemplate(below, _role(path), value)
-            elif key == "predictor" and isinstance(value, dict) and "containers" in value:
+            elif key in SERVING and isinstance(value, dict) and "containers" in value:
                 # KServe writes the pod's spec in place.
                 yield PodTemplate(below, "service", {"metadata": value, "spec": value})
+                if "workerSpec" in value:
+                    yield from _templates({"workerSpec": value["workerSpec"]}, below)
             else:
                 yield from _templates(value, below)
     elif isinstance(node, list):

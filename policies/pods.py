@@ -25,7 +25,10 @@ CORE = ("Pod", "ReplicationController")
 COMPLETED = ("ClusterTrainingRuntime", "TrainingRuntime")
 """Kinds whose pods are only a part: what runs on them says the rest."""
 
-STRUCTURE = re.compile(r"(?i)(specs?|templates?|rayClusterConfig|replicatedJobs|driver|executor|predictor|sidecars)$")
+STRUCTURE = re.compile(
+    r"(?i)(specs?|templates?|rayClusterConfig|replicatedJobs|driver|executor|predictor|transformer|explainer|"
+    r"containerSet|sidecars)$"
+)
 """Keys below which pods may be described."""
 
 

@@ -64,6 +64,8 @@ def any_kubernetes(resource: Resource) -> bool:
 HOLDS_PODS = frozenset(
     {
         *("spec", "template", "templates", "jobTemplate", "workflowSpec", "driver", "executor", "predictor"),
+        *("podTemplate", "leaderWorkerTemplate", "leaderTemplate", "workerTemplate", "transformer", "explainer"),
+        *("containerSet", "workerSpec"),
         *("rayClusterSpec", "headGroupSpec", "workerGroupSpecs", "Launcher", "Master", "Worker"),
         *("pytorchReplicaSpecs", "tfReplicaSpecs", "mpiReplicaSpecs"),
     }
