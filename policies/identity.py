@@ -250,12 +250,13 @@ def _leaves(value: Any, path: str, around: Mapping[str, Any]) -> Iterator[tuple[
 
 PRIVATE_KEY = "a private key"
 SHAPES = {
-    "an AccessKey id": re.compile(r"\bLTAI(?:[0-9A-Za-z]{12}|[0-9A-Za-z]{20})\b"),
+    "an AccessKey id": re.compile(r"(?<![0-9A-Za-z])LTAI(?:[0-9A-Za-z]{12}|[0-9A-Za-z]{17,21})(?![0-9A-Za-z])"),
     "credentials of STS": re.compile(r"\bSTS\.[0-9A-Za-z]{16,}"),
     PRIVATE_KEY: re.compile(r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
 }
-"""What credentials look like. Sources: gitleaks, cmd/generate/config/rules/alibaba.go, for ids of 24 characters, rule
-S6336 of SonarSource for those of 16; alibabacloud.com/help/doc-detail/28763.htm for STS."""
+"""What credentials look like. Sources: gitleaks, cmd/generate/config/rules/alibaba.go, for ids of 24 characters,
+trufflehog, pkg/detectors/alibaba, for those of 21 to 25, rule S6336 of SonarSource for those of 16;
+alibabacloud.com/help/doc-detail/28763.htm for STS."""
 
 REFERENCE = re.compile(r"(?:id|ids|arn|ip|name|bucket|cluster|project|dimensions)(?:\[\d+\])*$", re.IGNORECASE)
 """Paths of properties that take the name of another resource, and nothing else."""
