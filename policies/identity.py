@@ -316,7 +316,10 @@ def _refers(resource: Resource, path: str) -> bool:
     return not resource.kubernetes and REFERENCE.search(path) is not None
 
 
-SECRET_NAMES = re.compile(r"(?:password|passwd|secretkey|accesskeysecret|clientsecret|apikey|privatekey|token)$")
+SECRET_NAMES = re.compile(
+    r"(?:passwords?|passwd|passphrase|pwd|(?<!by)(?<!com)pass|secretkey|secretaccesskey|accesskeysecret|clientsecret|"
+    r"jwtsecret|apikey|privatekey|token)$"
+)
 """Names of values that are secrets, in lower case and without - and _."""
 
 INDICES = re.compile(r"\[\d+\]")
@@ -358,8 +361,10 @@ def no_secrets_in_helm_values(subject: Subject[HelmValues]) -> Iterator[str]:
 
 
 def _literal(value: Any) -> bool:
-    """Whether it is a text that stands for itself, not for a variable."""
-    return isinstance(value, str) and value != "" and not value.startswith("$")
+    """Whether it stands for itself, not for a variable."""
+    if isinstance(value, bool) or value is None:
+        return False
+    return value != "" and not str(value).startswith("$")
 
 
 @rule(
