@@ -345,6 +345,9 @@ DECLARATIONS: Sequence[Declaration] = (
         offenders=(
             "variables.containers.filter(c, has(c.image) && "
             "!variables.params.registries.exists(r, c.image.startsWith(r))).map(c, c.name)"
+            " + (has(variables.pod.volumes) ? variables.pod.volumes : []).filter(v, has(v.image) && "
+            "has(v.image.reference) && !variables.params.registries.exists(r, v.image.reference.startsWith(r)))"
+            ".map(v, 'volume ' + v.name)"
         ),
         says="must pull from an allowed registry: change image.",
         reference="https://kubernetes.io/docs/concepts/containers/images",
