@@ -18,6 +18,7 @@ from components.admission.declarations import (
     Sizes,
 )
 
+from .addresses import networks, wide
 from .pods import PodConfig, looks_at, violations
 from .rule import Config, Resource, Rule, Subject, rule
 
@@ -204,7 +205,8 @@ def namespaces_deny_by_default(subject: Subject[NetworkConfig]) -> Iterator[str]
                 yield f"Nothing keeps {direction.lower()} of all pods closed. Add a NetworkPolicy of all pods."
             for spec in specs:
                 if _holds(spec, direction) and any(
-                    not rule.get(PEERS[direction]) for rule in spec.get(direction.lower(), ())
+                    not rule.get(PEERS[direction]) or any(map(_everybody, rule.get("from", ())))
+                    for rule in spec.get(direction.lower(), ())
                 ):
                     yield (
                         f"A NetworkPolicy opens {direction.lower()} for everybody. Name the peers under "
@@ -213,6 +215,14 @@ def namespaces_deny_by_default(subject: Subject[NetworkConfig]) -> Iterator[str]
 
 
 PEERS = {"Ingress": "from", "Egress": "to"}
+
+
+def _everybody(peer: Mapping[str, Any]) -> bool:
+    """Whether a peer that may come in is every pod of the cluster, or every address."""
+    block = peer.get("ipBlock", {}).get("cidr")
+    selectors = [peer[key] for key in ("namespaceSelector", "podSelector") if key in peer]
+    all_pods = "namespaceSelector" in peer and not any(any(selector.values()) for selector in selectors)
+    return all_pods or any(map(wide, networks(block)))
 
 
 def _holds(spec: Mapping[str, Any], direction: str) -> bool:
