@@ -10,6 +10,7 @@ from .documents import statements
 from .resources import BUCKET, BUCKET_POLICY, CLUSTERS, NAT_GATEWAY, SERVERLESS_CLUSTER
 from .rule import Config, Inputs, Resource, Subject, rule
 
+PREFIX_LIST = "alicloud:ecs/ecsPrefixList:EcsPrefixList"
 SECURITY_GROUP_RULE = "alicloud:ecs/securityGroupRule:SecurityGroupRule"
 EIP_ASSOCIATION = "alicloud:ecs/eipAssociation:EipAssociation"
 INSTANCE = "alicloud:ecs/instance:Instance"
@@ -108,9 +109,18 @@ class OpenPorts(Config):
 def _open(subject: Subject[OpenPorts], key: str) -> Iterator[str]:
     written = subject.inputs.get("portRange", "-1/-1")
     allowed = all(port in subject.config.allowed_ports for port in ports(written))
-    for network in networks(subject.inputs.get(key)):
+    for what, network in (*((key, one) for one in networks(subject.inputs.get(key))), *_of_lists(subject, key)):
         if wide(network) and _accepts(subject.inputs) and not allowed:
-            yield f"{key} {network} lets everybody in on the ports {written}. Name the addresses that need it."
+            yield f"{what} {network} lets everybody in on the ports {written}. Name the addresses that need it."
+
+
+def _of_lists(subject: Subject[OpenPorts], key: str) -> Iterator[tuple[str, Network]]:
+    """The networks of the program's prefix lists that a rule of a security group names, as what stands under a key."""
+    version = 6 if key == "ipv6CidrIp" else 4
+    for one in subject.of(PREFIX_LIST):
+        if one.urn in subject.resource.property_dependencies.get("prefixListId", ()):
+            blocks = [entry.get("cidr") for entry in one.inputs.get("entries", ())]
+            yield from ((f"{one.name} with", network) for network in networks(*blocks) if network.version == version)
 
 
 @rule(
@@ -118,6 +128,7 @@ def _open(subject: Subject[OpenPorts], key: str) -> Iterator[str]:
     area="network",
     severity="critical",
     types={SECURITY_GROUP_RULE},
+    stack=True,
     needs=["type", "policy", "portRange", "cidrIp"],
     config=OpenPorts,
     must="Security groups must not let everybody in over IPv4.",
@@ -133,6 +144,7 @@ def security_group_not_open_ipv4(subject: Subject[OpenPorts]) -> Iterator[str]:
     area="network",
     severity="critical",
     types={SECURITY_GROUP_RULE},
+    stack=True,
     needs=["type", "policy", "portRange", "ipv6CidrIp"],
     config=OpenPorts,
     must="Security groups must not let everybody in over IPv6.",
