@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 from .addresses import Network, networks, ports, wide, within
@@ -423,7 +423,14 @@ def cidrs_disjoint(subject: Subject[Config]) -> Iterator[str]:
     inputs = subject.inputs
     if subject.resource.type in CLUSTERS:
         own = [(key, network) for key in ("podCidr", "serviceCidr") for network in networks(inputs.get(key))]
-        taken = [*own, *_taken(subject.of(VPC, FURTHER_BLOCK) or subject.of(*SWITCHES))]
+        vpcs = _vpcs(subject, subject.resource)
+        around = [one for one in subject.of(VPC, FURTHER_BLOCK) if not _elsewhere(one, vpcs)]
+        beside = [one for one in subject.of(*CLUSTERS) if one.urn < subject.resource.urn and vpcs & _vpcs(subject, one)]
+        pods = [(one.name, network) for one in beside for network in networks(one.inputs.get("podCidr"))]
+        taken = [*own, *_taken(around or subject.of(*SWITCHES))]
+        for network, (name, other) in product(networks(inputs.get("podCidr")), pods):
+            if network.overlaps(other):
+                yield f"podCidr {network} overlaps {name} {other}. Take a block that is free."
     else:
         own = [("cidrBlock", network) for network in networks(inputs.get("cidrBlock"))]
         before = [one for one in subject.of(*SWITCHES) if one.urn < subject.resource.urn]
@@ -431,6 +438,19 @@ def cidrs_disjoint(subject: Subject[Config]) -> Iterator[str]:
     for (key, network), (name, other) in combinations(taken, 2):
         if (key, network) in own and network.overlaps(other):
             yield f"{key} {network} overlaps {name} {other}. Take a block that is free."
+
+
+def _vpcs(subject: Subject[Config], cluster: Resource) -> frozenset[str]:
+    """URNs of the VPCs of the program that a cluster lies in, by its vSwitches."""
+    linked = {urn for urns in cluster.property_dependencies.values() for urn in urns}
+    switches = [one for one in subject.of(*SWITCHES) if one.urn in linked]
+    return frozenset(urn for one in switches for urn in one.property_dependencies.get("vpcId", ()))
+
+
+def _elsewhere(block: Resource, vpcs: frozenset[str]) -> bool:
+    """Whether a VPC, or a further block of one, is known to be none of some."""
+    own = {block.urn} if block.type == VPC else {*block.property_dependencies.get("vpcId", ())}
+    return bool(vpcs and own) and not own & vpcs
 
 
 def _taken(resources: Sequence[Resource]) -> list[tuple[str, Network]]:
