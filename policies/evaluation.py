@@ -15,7 +15,7 @@ Outcome = Literal["violated", "passed", "deferred", "excepted", "not applicable"
 
 
 class Exemption(Config):
-    """One exception to a rule. It ends by itself: from its last day on, what it was about is a violation again."""
+    """One exception to a rule. From the day after `expires`, what it was about is a violation again."""
 
     resource: Annotated[str, Field(min_length=1)]
     """Name or URN of the resource, with `*` for any text; `stack` for what a rule says of the whole stack."""
@@ -149,21 +149,23 @@ def look(rule: Rule, said: Setting, resource: Resource, resources: Resources, to
 
     about = [exemption for exemption in said.exceptions if exemption.about(resource)]
     held = next((exemption for exemption in about if exemption.expires >= today), None)
+
+    def said_of(message: str) -> Finding:
+        if held is not None:
+            return finding(f"{message} Excepted until {held.expires} by {held.owner}: {held.reason}", "excepted")
+        if about:
+            ended = max(about, key=lambda exemption: exemption.expires)
+            return finding(f"{message} The exception of {ended.owner} ended on {ended.expires}.", "expired")
+        return finding(message, "violation")
+
     try:
-        for message in rule.check(Subject(resource, resources, said.config)):
-            if held is not None:
-                yield finding(f"{message} Excepted until {held.expires} by {held.owner}: {held.reason}", "excepted")
-            elif about:
-                ended = max(about, key=lambda exemption: exemption.expires)
-                yield finding(f"{message} The exception of {ended.owner} ended on {ended.expires}.", "expired")
-            else:
-                yield finding(message, "violation")
+        yield from map(said_of, rule.check(Subject(resource, resources, said.config)))
     except Deferred as deferred:
         what = f"{deferred.path} is not known yet, or a secret"
         yield finding(f"Cannot be checked before apply: {what}. `pulumi up` checks it.", "deferred", deferred.path)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        # Custom resources and programs in YAML may hold anything; the provider or the API server refuses it.
-        yield finding(f"Cannot be checked: a property is of another type than expected ({error}).", "deferred")
+        # Custom resources and programs in YAML may hold anything. What cannot be read is not held to be right.
+        yield said_of(f"Cannot be checked: a property is of another type than expected ({error}).")
 
 
 ORDER: Sequence[Outcome] = ("violated", "deferred", "excepted", "passed")

@@ -348,12 +348,13 @@ def no_secrets_in_helm_values(subject: Subject[HelmValues]) -> Iterator[str]:
     values: Inputs = subject.inputs.get("values", Inputs({}))
     for path, around, value in _leaves(values.plain, "values", {}):
         key = INDICES.sub("", path).rpartition(".")[2]
-        name = str(around.get("name", key)) if key == "value" else key
-        if SECRET_NAMES.search(re.sub("[-_]", "", name.lower())):
-            if isinstance(value, Unknown):
-                waiting.append(path)
-            elif _literal(value) and not any(fnmatchcase(path, each) for each in subject.config.allowed):
-                found.append(f"{path} holds a secret. Put it into a Secret, and give the chart the Secret's name.")
+        name = around.get("name", key) if key == "value" else key
+        allowed = any(fnmatchcase(path, each) for each in subject.config.allowed)
+        if isinstance(value, Unknown) or isinstance(name, Unknown):
+            # What is unknown as a whole may hold anything, but for what takes the name of another resource.
+            waiting += [] if allowed or REFERENCE.search(path) else [path]
+        elif SECRET_NAMES.search(re.sub("[-_]", "", str(name).lower())) and _literal(value) and not allowed:
+            found.append(f"{path} holds a secret. Put it into a Secret, and give the chart the Secret's name.")
     if found:
         yield from found
     elif waiting:

@@ -427,7 +427,7 @@ def _of_the_host(template: PodTemplate) -> Iterator[str]:
         if spec.get(key) is True:
             yield f"{where(template)} asks for {key}, which serverless pods cannot have. Remove it."
     for container in spec.get("containers") or ():
-        if (container.get("securityContext") or {}).get("privileged") is True:
+        if (whole(container.get("securityContext"), template.path) or {}).get("privileged") is True:
             yield f"{where(template)} is privileged, which serverless pods cannot be. Remove it."
     if any("hostPath" in volume for volume in spec.get("volumes") or ()):
         yield f"{where(template)} mounts a hostPath, which serverless pods cannot. Use another volume."

@@ -7,7 +7,7 @@ makes policies of Pulumi out of rules, `evaluation` runs them over a state or a 
 import functools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any, Generic, Literal, NoReturn, TypeVar, overload
 
 from components.inputs import Args
 
@@ -21,22 +21,29 @@ STACK = "pulumi:pulumi:Stack"
 """Type of what rules over a whole stack look at, and of the resource that the engine has for it."""
 
 
-class Unknown:
-    """Stands for a value that only apply brings."""
-
-    def __repr__(self) -> str:
-        return "[unknown]"
-
-
-UNKNOWN = Unknown()
-
-
 class Deferred(Exception):
     """Raised where a rule needs a value that is unknown before apply. path: of the property."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.path = path
+
+
+class Unknown:
+    """Stands for a value that only apply brings. Whoever looks into it must wait."""
+
+    def __repr__(self) -> str:
+        return "[unknown]"
+
+    def _wait(self, *_: object) -> NoReturn:
+        raise Deferred("a property")
+
+    get = items = keys = values = startswith = endswith = split = lower = strip = partition = removeprefix = _wait
+    __getitem__ = __iter__ = __len__ = __contains__ = __int__ = __float__ = __lt__ = __le__ = __gt__ = __ge__ = _wait
+    __add__ = __radd__ = __mul__ = __rmul__ = _wait
+
+
+UNKNOWN = Unknown()
 
 
 def _reach(value: Any, path: str) -> Any:
@@ -225,7 +232,10 @@ class Rule:
     def applies(self, resource: Resource) -> bool:
         """Whether it looks at a resource."""
         if callable(self.types):
-            return not resource.type.startswith("pulumi:") and self.types(resource)
+            try:
+                return not resource.type.startswith("pulumi:") and self.types(resource)
+            except Deferred:
+                return True
         return resource.type in (self.types or (STACK,))
 
 
