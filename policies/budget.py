@@ -1,7 +1,7 @@
 """Budget: what a month may cost, by list prices of the price book. Without a budget a rule finds nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -46,8 +46,12 @@ class Usage(Args):
     """GB of logs written a day, by the name of the store."""
 
 
+Currency = Literal["CNY", "USD"]
+"""Currencies of the list prices."""
+
+
 class Budget(Config):
-    budget: Mapping[str, Amount] = {}
+    budget: Mapping[Currency, Amount] = {}
     """The most that a month may cost, by currency of the list prices."""
 
     usage: Usage = Usage()
@@ -94,7 +98,7 @@ def monthly_cost_within_budget(subject: Subject[Budget]) -> Iterator[str]:
 
 
 class PoolBudgets(Config):
-    pools: Mapping[str, Mapping[str, Amount]] = {}
+    pools: Mapping[str, Mapping[Currency, Amount]] = {}
     """The most that a month of single node pools may cost, by the name of their resource or their `nodePoolName`, and
     by currency."""
 
@@ -125,7 +129,7 @@ class TenantBudgets(Config):
     tag: str = "tenant"
     """Tag of resources that names their tenant."""
 
-    tenants: Mapping[str, Mapping[str, Amount]] = {}
+    tenants: Mapping[str, Mapping[Currency, Amount]] = {}
     """The most that a month of the resources with a tenant's tag may cost, by tenant and by currency."""
 
     usage: Usage = Usage()
@@ -161,7 +165,7 @@ def _tag(resource: Resource, name: str) -> Any:
 
 
 class Change(Config):
-    deployed: Mapping[str, Amount] = {}
+    deployed: Mapping[Currency, Amount] = {}
     """The estimate of what is deployed, by currency; `make up` fills it in from the last deployed state."""
 
     maximum_increase_percent: Amount | None = None

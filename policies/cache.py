@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -25,12 +25,15 @@ REQUESTER_THROTTLE = f"{DYNAMIC}PoolRequesterThrottle"
 RESOURCE_POOLS = "https://www.alibabacloud.com/help/en/oss/user-guide/oss-resource-pool-qos"
 
 Bandwidth = Annotated[int, Field(ge=0)]
+Item = Literal[
+    "downloadTotal", "downloadIntranet", "downloadInternet", "uploadTotal", "uploadIntranet", "uploadInternet"
+]
 
 
 class PoolBandwidth(Config):
-    pools: Mapping[str, Mapping[str, Bandwidth]] = {}
-    """Bandwidth of each resource pool in Gbit/s, as ordered, by item: downloadTotal, downloadIntranet,
-    downloadInternet, uploadTotal, uploadIntranet and uploadInternet. Default: none is known, and nothing is checked."""
+    pools: Mapping[str, Mapping[Item, Bandwidth]] = {}
+    """Bandwidth of each resource pool in Gbit/s, as ordered, by item, such as downloadTotal or uploadIntranet. Default:
+    none is known, and nothing is checked."""
 
 
 @rule(

@@ -1,14 +1,20 @@
 """Rules over resources: violations, what must wait for apply, and exceptions. Nothing here knows the engine."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
+
+from components.inputs import Problem, one_of
+from components.messages import problems_of
 
 from .rule import STACK, Config, Deferred, Inputs, Level, Resource, Resources, Rule, Severity, Subject
+
+C = TypeVar("C", bound=Config)
 
 SEVERITIES: Sequence[Severity] = ("critical", "high", "medium", "low")
 Outcome = Literal["violated", "passed", "deferred", "excepted", "not applicable", "disabled"]
@@ -16,6 +22,8 @@ Outcome = Literal["violated", "passed", "deferred", "excepted", "not applicable"
 
 class Exemption(Config):
     """One exception to a rule. From the day after `expires`, what it was about is a violation again."""
+
+    model_config = ConfigDict(str_strip_whitespace=True)
 
     resource: Annotated[str, Field(min_length=1)]
     """Name or URN of the resource, with `*` for any text; `stack` for what a rule says of the whole stack."""
@@ -70,10 +78,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """What all rules say. outcomes: of each rule, the worst of what it found."""
+    """What all rules say.
+
+    outcomes: of each rule, the worst of what it found; idle: exceptions, with their rules' names, that are about
+    nothing that these look at.
+    """
 
     findings: Sequence[Finding]
     outcomes: Mapping[str, Outcome]
+    idle: Sequence[tuple[str, Exemption]] = ()
 
     @property
     def violations(self) -> list[Finding]:
@@ -101,25 +114,17 @@ def settings(rules: Sequence[Rule], config: Mapping[str, Mapping[str, Any]]) -> 
     """
     problems: list[str] = []
     known = {rule.name for rule in rules}
-    problems += [f"{name}: not a rule of this pack" for name in config if name not in known and name != "all"]
+    problems += [f"{name}: {one_of(name, known, 'a rule')}" for name in config if name not in known and name != "all"]
     found: dict[str, Setting] = {}
     common = config.get("all", {})
     for rule in rules:
         try:
             found[rule.name] = setting(rule, {**common, **config.get(rule.name, {})})
-        except ValidationError as error:
-            problems += [f"{rule.name}.{text}" for text in config_problems(error)]
+        except InvalidConfig as error:
+            problems += error.problems
     if problems:
         raise InvalidConfig(problems)
     return found
-
-
-def config_problems(error: ValidationError) -> list[str]:
-    """What does not fit, one text for each value."""
-    return [
-        f"{'.'.join(str(part) for part in each['loc'])} = {each['input']!r}: {each['msg'][:1].lower()}{each['msg'][1:]}"
-        for each in error.errors()
-    ]
 
 
 class _Common(Config):
@@ -131,10 +136,25 @@ COMMON = {"enforcementLevel", "exceptions"}
 """Keys that every rule's configuration may have."""
 
 
-def setting(rule: Rule, values: Mapping[str, Any]) -> Setting:
-    """The setting of one rule out of its part of a configuration. Raises pydantic's `ValidationError`."""
-    common = _Common.model_validate({key: value for key, value in values.items() if key in COMMON})
-    own = rule.config.model_validate({key: value for key, value in values.items() if key not in COMMON})
+def setting(rule: Rule, values: Mapping[str, Any], *, strict: bool = True) -> Setting:
+    """The setting of one rule out of its part of a configuration.
+
+    strict: whether a number must be written as one; the engine, which has checked, hands over fractions alone. Raises
+    `InvalidConfig`.
+    """
+    problems: list[Problem] = []
+
+    def validated(model: type[C], part: Mapping[str, Any]) -> C:
+        try:
+            return model.model_validate_json(json.dumps(part), strict=strict, by_alias=True, by_name=False)
+        except ValidationError as invalid:
+            problems.extend(problems_of(invalid, model))
+            return model.model_construct()
+
+    common = validated(_Common, {key: value for key, value in values.items() if key in COMMON})
+    own = validated(rule.config, {key: value for key, value in values.items() if key not in COMMON})
+    if problems:
+        raise InvalidConfig([str(problem.under(rule.name)) for problem in problems])
     return Setting(common.enforcement_level or rule.level, own, common.exceptions)
 
 
@@ -194,6 +214,7 @@ def evaluate(
     everything = Resources(resources)
     findings: list[Finding] = []
     outcomes: dict[str, Outcome] = {}
+    idle: list[tuple[str, Exemption]] = []
     for rule in rules:
         if progress:
             progress(rule)
@@ -206,9 +227,10 @@ def evaluate(
             each for one in about for each in look(rule, held, one, everything if rule.stack else Resources([one]), day)
         ]
         findings += found
+        idle += [(rule.name, exemption) for exemption in held.exceptions if not any(map(exemption.about, about))]
         reached: set[Outcome] = {OUTCOMES[each.kind] for each in found}
         outcomes[rule.name] = (
             next(outcome for outcome in ORDER if outcome in {*reached, "passed"}) if about else "not applicable"
         )
     findings.sort(key=lambda f: (not f.fails, SEVERITIES.index(f.severity), f.rule, f.resource))
-    return Report(findings, outcomes)
+    return Report(findings, outcomes, idle)

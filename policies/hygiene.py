@@ -4,7 +4,9 @@ import functools
 import importlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from components.capacity import NODE_POOL
 
@@ -87,8 +89,16 @@ def tags_within_limit(subject: Subject[Config]) -> Iterator[str]:
             yield f"The tag {tag} is refused: none may start with aliyun or acs:, or hold a URL. Rename it under tags."
 
 
+def _regular_expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"must be a regular expression: {error}") from None
+    return text
+
+
 class Names(Config):
-    patterns: Mapping[str, Mapping[str, str]] = {}
+    patterns: Mapping[str, Mapping[str, Annotated[str, AfterValidator(_regular_expression)]]] = {}
     """Regular expressions that names must match as a whole, by type of resource and path of the property, such as
     `alicloud:oss/bucket:Bucket: {bucket: "acme-.*"}`. Default: none."""
 

@@ -350,8 +350,10 @@ def no_secrets_in_helm_values(subject: Subject[HelmValues]) -> Iterator[str]:
         key = INDICES.sub("", path).rpartition(".")[2]
         name = around.get("name", key) if key == "value" else key
         allowed = any(fnmatchcase(path, each) for each in subject.config.allowed)
-        if isinstance(value, Unknown) or isinstance(name, Unknown):
-            # What is unknown as a whole may hold anything, but for what takes the name of another resource.
+        if isinstance(name, Unknown):
+            waiting += [] if allowed else [f"{path.removesuffix('value')}name"]
+        elif isinstance(value, Unknown):
+            # It may be anything, but for what takes the name of another resource.
             waiting += [] if allowed or REFERENCE.search(path) else [path]
         elif SECRET_NAMES.search(re.sub("[-_]", "", str(name).lower())) and _literal(value) and not allowed:
             found.append(f"{path} holds a secret. Put it into a Secret, and give the chart the Secret's name.")

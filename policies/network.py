@@ -1,9 +1,12 @@
 """Network: what is private stays so, and address ranges fit together."""
 
+import ipaddress
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import combinations, product
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
 
 from .addresses import Network, networks, ports, wide, within
 from .documents import statements
@@ -380,10 +383,23 @@ def buckets_with_current_tls(subject: Subject[Config]) -> Iterator[str]:
     yield "The bucket accepts TLS 1.0 and 1.1. Add an oss.BucketHttpsConfig with tlsVersions TLSv1.2 and TLSv1.3."
 
 
+def _block(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError("must be a CIDR block, such as 10.0.0.0/8") from None
+    return text
+
+
 class Ranges(Config):
     """Which addresses are private."""
 
-    ranges: Sequence[str] = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
+    ranges: Sequence[Annotated[str, AfterValidator(_block)]] = (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "fc00::/7",
+    )
     """CIDR blocks in which addresses may lie."""
 
 

@@ -103,7 +103,9 @@ def _validate_resource(rule: Rule) -> Callable[[sdk.ResourceValidationArgs, sdk.
         resource = _resource(args)
         if not rule.applies(resource):
             args.not_applicable(f"not what {rule.name} looks at")
-        _report(rule, setting(rule, _stated(args.get_config())), [resource], Resources([resource]), report)
+        _report(
+            rule, setting(rule, _stated(args.get_config()), strict=False), [resource], Resources([resource]), report
+        )
 
     return validate
 
@@ -115,7 +117,7 @@ def _validate_stack(rule: Rule) -> Callable[[sdk.StackValidationArgs, sdk.Report
         if not about and rule.types:
             args.not_applicable(f"nothing that {rule.name} looks at")
         stack = Resource(STACK, "stack", Inputs({}), "")
-        _report(rule, setting(rule, _stated(args.get_config())), about or [stack], resources, report)
+        _report(rule, setting(rule, _stated(args.get_config()), strict=False), about or [stack], resources, report)
 
     return validate
 
@@ -131,7 +133,13 @@ def _remediate(rule: Rule) -> Callable[[sdk.ResourceValidationArgs], Mapping[str
         if not rule.applies(resource):
             return None
         violated = [
-            *look(rule, setting(rule, _stated(args.get_config())), resource, Resources([resource]), date.today())
+            *look(
+                rule,
+                setting(rule, _stated(args.get_config()), strict=False),
+                resource,
+                Resources([resource]),
+                date.today(),
+            )
         ]
         if not any(finding.kind in ("violation", "expired") for finding in violated):
             return None

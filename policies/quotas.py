@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from components.capacity import NODE_POOL, Capacity, Range, pool_size, total_capacity
 from components.catalog import VSWITCH_RESERVED_ADDRESSES
 from components.inputs import Args
-from components.manifests import number
+from components.manifests import UnreadableQuantity, number
 
 from .addresses import networks
 from .counting import countable, counted, disks_gib, of_pool, region_of
@@ -399,11 +399,19 @@ def _space(quota: Resource, names: Mapping[str, str]) -> str:
     return linked[0] if linked else section(quota.inputs, "metadata").get("namespace", "default")
 
 
+def _readable(amount: float | str) -> float | str:
+    try:
+        number(amount)
+    except UnreadableQuantity:
+        raise ValueError("must be an amount as Kubernetes writes it, such as 400, 500m or 1600Gi") from None
+    return amount
+
+
 class Tenant(Config):
     label: str = "tenant"
     """Label of namespaces that names their tenant."""
 
-    tenants: Mapping[str, Mapping[str, float | str]] = {}
+    tenants: Mapping[str, Mapping[str, Annotated[float | str, AfterValidator(_readable)]]] = {}
     """The most that all ResourceQuotas of a tenant may promise, by its name and by resource as Kubernetes writes it,
     such as `{data: {requests.cpu: 400, requests.memory: 1600Gi}}`."""
 
@@ -639,7 +647,7 @@ def _addresses(subject: Subject[Any], switches: Collection[str]) -> int:
 
 
 class Families(Config):
-    families: Sequence[str] = ()
+    families: Sequence[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]] = ()
     """Allowed families of instance types, such as g8i. Empty: all."""
 
 
@@ -669,8 +677,8 @@ def instance_family_allowed(subject: Subject[Families]) -> Iterator[str]:
 
 
 class Regions(Config):
-    regions: Sequence[str] = ()
-    """Ids of allowed regions. Empty: all."""
+    regions: Sequence[Annotated[str, Field(pattern=r"^[a-z]{2}-[a-z]+(-\d+)?$")]] = ()
+    """Ids of allowed regions, such as cn-hangzhou. Empty: all."""
 
 
 @rule(
@@ -688,15 +696,15 @@ def region_allowed(subject: Subject[Regions]) -> Iterator[str]:
         return
     allowed = f"which is not allowed. Use one of: {', '.join(regions)}."
     found: dict[str, list[str]] = {}
-    waiting: Deferred | None = None
+    waiting = list[str]()
     for resource in subject.resources:
         try:
             region = region_of(resource) or _zone_region(resource)
         except Deferred as deferred:
-            waiting = waiting or Deferred(f"{resource.name}.{deferred.path}")
+            waiting.append(f"{resource.name}.{deferred.path}")
             continue
         if not region and resource.type.startswith("alicloud:"):
-            waiting = waiting or Deferred(f"the region of the provider of {resource.name}")
+            waiting.append(f"the region of the provider of {resource.name}")
         if region and region not in regions and not resource.type.startswith("pulumi:"):
             found.setdefault(region, []).append(resource.name)
     for region, names in found.items():
@@ -707,7 +715,7 @@ def region_allowed(subject: Subject[Regions]) -> Iterator[str]:
         if region not in regions:
             yield f"{replication.name} copies objects to {region}, {allowed}"
     if waiting:
-        raise waiting
+        raise Deferred(waiting[0])
 
 
 def _zone_region(resource: Resource) -> str:

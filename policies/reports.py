@@ -47,12 +47,21 @@ def text(report: Report, rules: Sequence[Rule], source: str = "") -> str:
     ordered = sorted(report.findings, key=lambda finding: SEVERITIES.index(finding.severity))
     for severity, group in groupby(ordered, key=lambda finding: finding.severity):
         lines += [severity.capitalize(), *(f"  {label(f)}  {f.rule}  {short(f)}: {f.message}" for f in group), ""]
-    return "\n".join([*lines, counts(report.outcomes)]) + "\n"
+    return "\n".join([*lines, *idle_exceptions(report), counts(report.outcomes)]) + "\n"
+
+
+def idle_exceptions(report: Report) -> list[str]:
+    """What to say of exceptions that fit nothing."""
+    return [
+        f"The exception of {name} for {each.resource}, of {each.owner}, fits nothing." for name, each in report.idle
+    ]
 
 
 def markdown(report: Report, rules: Sequence[Rule], source: str = "") -> str:
     """The same as a table, for a pull request."""
     lines = [f"**Policies**: {counts(report.outcomes)}", ""]
+    lines += [f"- {_cell(each)}" for each in idle_exceptions(report)]
+    lines += [""] if report.idle else []
     if report.findings:
         lines += ["| severity | level | rule | resource | |", "|---|---|---|---|---|"]
     for severity in SEVERITIES:
@@ -88,7 +97,13 @@ def as_json(report: Report, rules: Sequence[Rule], source: str = "") -> str:
         }
         for f in report.findings
     ]
-    content = {"failed": report.failed, "findings": findings, "outcomes": dict(report.outcomes)}
+    idle = [{"rule": name, "resource": each.resource, "owner": each.owner} for name, each in report.idle]
+    content = {
+        "failed": report.failed,
+        "findings": findings,
+        "idleExceptions": idle,
+        "outcomes": dict(report.outcomes),
+    }
     return json.dumps(content, indent=2) + "\n"
 
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, NoReturn, TypeVar, overload
 
+from pydantic import ConfigDict
+
 from components.inputs import Args
 
 Area = Literal[
@@ -34,6 +36,9 @@ class Unknown:
 
     def __repr__(self) -> str:
         return "[unknown]"
+
+    def __bool__(self) -> bool:
+        return True
 
     def _wait(self, *_: object) -> NoReturn:
         raise Deferred("a property")
@@ -145,6 +150,8 @@ class Resource:
 
 class Config(Args):
     """Base of what can be configured of a rule; each setting has a default, and the string below it is its meaning."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
 
 class Resources(tuple[Resource, ...]):

@@ -16,6 +16,7 @@ from components.encryption import encryption_problems
 from components.file_systems import file_system_name_problems, file_system_problems
 from components.inputs import InvalidInput, Problem, one_of, parse_cidr
 from components.job_classes import order_problems, plan_job_classes
+from components.messages import problems_of
 from components.network import Role, plan_network
 from components.node_pools import NodePoolPlan, autoscaler_problems, plan_node_pool
 from components.registry import instance_name_problems, registry_problems
@@ -39,8 +40,8 @@ from .environment import (
 from .gatekeeper import admission_problems
 from .history import environment_history_problems
 from .logs import log_collection_problems
-from .messages import problems_of
 from .observability import observability_problems
+from .policy_config import STATED
 from .queues import group_problems, queue_problems
 from .systems import job_kind_problems, mending_problems, systems_of
 from .tenancy import can_be_counted, tenancy_problems
@@ -403,6 +404,9 @@ def _policy_problems(environment: Environment) -> Iterator[Problem]:
             rule.config.model_validate_json(json.dumps(said.config), strict=True, by_alias=True, by_name=False)
         except ValidationError as invalid:
             yield from (problem.under(f"{path}.config") for problem in problems_of(invalid, rule.config))
+        for key, elsewhere in STATED.get(name, {}).items():
+            if key in said.config:
+                yield Problem(f"{path}.config.{key}", said.config[key], f"is said by {elsewhere}; set that")
         for index, exemption in enumerate(said.exceptions):
             if exemption.expires < date.today():
                 message = f"ended; mend {exemption.resource}, or let {exemption.owner} give a later day and the reason"

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import ValidationError
 
 from components.inputs import Problem, join, one_of
+from components.messages import EXPECTED, path_of, problem_of, schema_at
 
 from .checks import check
 from .environment import Environment, settled
 from .layers import FileProblems, Layer, merge, parse_value, place_of, read_layer
-from .messages import EXPECTED, path_of, problem_of, schema_at
 
 PROJECT = "ack-ai-blueprint"
 DIRECTORY = Path(__file__).parent

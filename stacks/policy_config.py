@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 
 from components import catalog
 from components.cost import Usage, estimate
@@ -17,6 +17,30 @@ from .gatekeeper import preview_parameters
 from .logs import log_plan, store_volumes
 from .observability import monitoring_plan
 
+STATED: Mapping[str, Mapping[str, str]] = {
+    "nodes-within-quota": {"maximum": "quotas.nodes"},
+    "vcpu-within-quota": {"maximum": "quotas.vcpu"},
+    "memory-within-quota": {"maximum": "quotas.memoryGib"},
+    "gpus-within-quota": {"maximum": "quotas.gpus"},
+    "gpu-models-within-quota": {"models": "quotas.gpuModels"},
+    "pods-within-quota": {"maximum": "quotas.pods"},
+    "disks-within-quota": {"maximum": "quotas.diskGib"},
+    "addresses-within-quota": {"maximum": "quotas.addresses"},
+    "buckets-within-quota": {"maximum": "quotas.buckets"},
+    "load-balancers-within-quota": {"maximum": "quotas.loadBalancers"},
+    "monthly-cost-within-budget": {"budget": "quotas.monthlyCost"},
+    "cost-change-within-limit": {"maximumIncreasePercent": "quotas.monthlyCostIncreasePercent"},
+    "instance-family-allowed": {"families": "quotas.instanceFamilies"},
+    "region-allowed": {"regions": "quotas.regions"},
+    "node-pools-within-limit": {"maximum": "serviceQuotas.nodePoolsPerCluster"},
+    "cluster-nodes-within-limit": {"pro": "serviceQuotas.nodesPerCluster"},
+    "vpcs-within-limit": {"maximum": "serviceQuotas.vpcsPerRegion"},
+    "vswitches-within-limit": {"maximum": "serviceQuotas.vswitchesPerVpc"},
+    "tenants-within-cluster": {"serverlessVcpu": "serviceQuotas.serverlessVcpu"},
+}
+"""Settings of rules, by rule, that an environment makes elsewhere: their keys there. Under `policies` they are refused,
+or a quota could be raised where nobody looks for it."""
+
 
 def policy_config(
     environment: Environment, stack: str, deployed: Mapping[str, float] | None = None
@@ -25,54 +49,41 @@ def policy_config(
 
     deployed: what a month of what is deployed costs, by currency; see `deployed_cost`.
     """
-    quotas, service = environment.quotas, environment.service_quotas
+    quotas = environment.quotas
     increase = quotas.monthly_cost_increase_percent
     usage = _camel(usage_by_resource(environment, stack)) if quotas.monthly_cost or increase is not None else None
-    configs: dict[str, Mapping[str, Any]] = {
+    derived: dict[str, Mapping[str, Any]] = {
         **preview_parameters(environment, stack),
-        "nodes-within-quota": {"maximum": quotas.nodes},
-        "vcpu-within-quota": {"maximum": quotas.vcpu},
-        "memory-within-quota": {"maximum": quotas.memory_gib},
-        "gpus-within-quota": {"maximum": quotas.gpus},
-        "monthly-cost-within-budget": {
-            "budget": dict(quotas.monthly_cost) or None,
-            "usage": usage if quotas.monthly_cost else None,
-        },
-        "cost-change-within-limit": {
-            "deployed": deployed,
-            "maximumIncreasePercent": increase,
-            "usage": usage if increase is not None else None,
-        },
-        "gpu-models-within-quota": {"models": dict(quotas.gpu_models) or None},
-        "pods-within-quota": {"maximum": quotas.pods},
-        "disks-within-quota": {"maximum": quotas.disk_gib},
-        "addresses-within-quota": {"maximum": quotas.addresses},
-        "buckets-within-quota": {"maximum": quotas.buckets},
-        "load-balancers-within-quota": {"maximum": quotas.load_balancers},
+        "monthly-cost-within-budget": {"usage": usage if quotas.monthly_cost else None},
+        "cost-change-within-limit": {"deployed": deployed, "usage": usage if increase is not None else None},
         "pool-within-quota": {"pools": {f"{name}-pool": _plain(quota) for name, quota in quotas.pools.items()} or None},
-        "node-pools-within-limit": {"maximum": service.node_pools_per_cluster},
-        "cluster-nodes-within-limit": {"pro": service.nodes_per_cluster},
-        "vpcs-within-limit": {"maximum": service.vpcs_per_region},
-        "vswitches-within-limit": {"maximum": service.vswitches_per_vpc},
-        "tenants-within-cluster": {
-            "serverlessVcpu": service.serverless_vcpu,
-            # ACS has pods of at most 8 GiB a vCPU.
-            "serverlessMemoryGib": service.serverless_vcpu * 8,
-        },
-        "instance-family-allowed": {"families": list(quotas.instance_families) or None},
-        "region-allowed": {"regions": list(quotas.regions) or None},
+        # ACS has pods of at most 8 GiB a vCPU.
+        "tenants-within-cluster": {"serverlessMemoryGib": environment.service_quotas.serverless_vcpu * 8},
     }
+    stated = {name: {key: _stated(environment, path) for key, path in paths.items()} for name, paths in STATED.items()}
     result: dict[str, Mapping[str, Any]] = {}
     for rule in RULES:
         said = environment.policies.get(rule.name, PolicySetting())
         exceptions = [_plain(exemption) for exemption in said.exceptions]
         result[rule.name] = {
             "enforcementLevel": said.level or rule.level,
-            **{key: value for key, value in configs.get(rule.name, {}).items() if value is not None},
+            **{
+                key: value
+                for values in (derived, stated)
+                for key, value in values.get(rule.name, {}).items()
+                if value is not None
+            },
             **said.config,
             **({"exceptions": exceptions} if exceptions else {}),
         }
     return result
+
+
+def _stated(environment: Environment, path: str) -> Any:
+    """What an environment says at one of these keys; None for nothing."""
+    section, key = path.split(".")
+    value = environment.model_dump(mode="json", by_alias=True, include={to_snake(section)})[section][key]
+    return None if value in ({}, []) else value
 
 
 def _plain(args: Args) -> dict[str, Any]:

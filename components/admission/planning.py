@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..inputs import InvalidInput, Problem, one_of
+from ..messages import problems_of
 from ..platform import Flavor
 from ..tenancy.planning import TENANT_LABEL
 from .args import AdmissionArgs, AdmissionRuleArgs, Level
@@ -142,9 +143,13 @@ def plan_admission(
         rule = args.rules.get(name, AdmissionRuleArgs())
         stated = {**(defaults or {}).get(name, {}), **rule.parameters}
         try:
-            parameters = declaration.parameters.model_validate(stated).model_dump(by_alias=True, mode="json")
+            parameters = declaration.parameters.model_validate_json(json.dumps(stated), strict=True).model_dump(
+                by_alias=True, mode="json"
+            )
         except ValidationError as error:
-            problems += [problem.under(f"rules.{name}.parameters") for problem in _invalid(error, declaration)]
+            problems += [
+                problem.under(f"rules.{name}.parameters") for problem in problems_of(error, declaration.parameters)
+            ]
             continue
         problems += [
             problem.under(f"rules.{name}") for problem in _problems(declaration, rule, parameters, flavor, namespaces)
@@ -194,18 +199,6 @@ def _problems(
     if _whole(declaration) and not rule.namespaces:
         policies = ", ".join(policy.name for policy in declaration.ack)
         yield Problem("namespaces", None, f"missing; {policies} would hold every pod: name those that only serve")
-
-
-def _invalid(error: ValidationError, declaration: Declaration) -> Iterator[Problem]:
-    """What is wrong with the parameters of a rule."""
-    for each in error.errors():
-        path = "".join(f"[{part}]" if isinstance(part, int) else str(part) for part in each["loc"])
-        if each["type"] == "extra_forbidden":
-            known = [field.alias or name for name, field in declaration.parameters.model_fields.items()]
-            message = one_of(path, known, "a parameter of this rule")
-        else:
-            message = f"{each['msg'][:1].lower()}{each['msg'][1:]}"
-        yield Problem(path, each["input"], message)
 
 
 def _schema(declaration: Declaration) -> dict[str, Any]:

@@ -611,16 +611,17 @@ def finding_cells(finding: DocumentFinding, environment: str) -> tuple[str, str,
 
 
 def waiting(document: Document) -> list[str]:
-    """What only apply can tell, a line for each rule."""
+    """What only apply can tell, a line for each rule, and exceptions that fit nothing."""
     found: dict[str, dict[str, int]] = {}
     for finding in document.findings:
         if finding.kind == "deferred":
             paths = found.setdefault(finding.policy, {})
             paths[finding.unknown or finding.message] = paths.get(finding.unknown or finding.message, 0) + 1
-    return [
+    lines = [
         f"{policy} cannot be checked before apply: {', '.join(_times(path, paths[path]) for path in sorted(paths))}"
         for policy, paths in sorted(found.items())
     ]
+    return [*lines, *document.policies.idle_exceptions]
 
 
 def _times(path: str, count: int) -> str:

@@ -43,6 +43,7 @@ from components.tenancy.planning import own_bucket, prefix_of, promises
 from components.throttling.planning import GuaranteeRow, not_protected, plan_throttling, support_request
 from components.throttling.wire import UNLIMITED
 from policies.evaluation import Outcome, Report
+from policies.reports import idle_exceptions
 
 from ..addresses import AddressNeed, address_needs
 from ..datasets import dataset_notes, dataset_plans, dataset_sharing
@@ -104,6 +105,8 @@ class DocumentPolicies(Args):
 
     outcomes: Mapping[str, Outcome] = {}
     """The outcome of each rule, the worst of what it found."""
+    idle_exceptions: Sequence[str] = ()
+    """What to say of exceptions that fit nothing."""
     config: Mapping[str, Mapping[str, JsonValue]] = {}
     """The content of a `--policy-pack-config` file: level and configuration by policy."""
 
@@ -655,6 +658,7 @@ def build(
         ],
         policies=DocumentPolicies(
             outcomes=findings.outcomes,
+            idle_exceptions=idle_exceptions(findings),
             config=policy_config(environment, recording.stack),
         ),
         capacity=_capacity(environment, resources),

@@ -16,7 +16,7 @@ Each file in `areas/` holds the rules of one area:
 A change may also have `config`, `resources` (further ones, as under `given`), `options` (by resource: protect, parent,
 operation, ignoreChanges, dependsOn) and `without` (names of resources). `links: {block: {bucket: raw}}` under `given`'s
 resources tells which resource, or list of them, a property refers to; `provider: {…}` the inputs of a resource's
-provider.
+provider. The text "[unknown]" stands for a value that is unknown.
 """
 
 import re
@@ -31,6 +31,7 @@ import yaml
 
 from policies.evaluation import Report, evaluate, setting
 from policies.rule import UNKNOWN, Inputs, Resource, Rule
+from policies.sources import plain
 
 DIRECTORY = Path(__file__).parent / "areas"
 TODAY = date(2026, 11, 22)
@@ -97,7 +98,7 @@ def resources(given: Mapping[str, Any], unknown: str = "") -> list[Resource]:
     urns = {name: urn(name, values["type"]) for name, values in given.items()}
     made: list[Resource] = []
     for name, values in given.items():
-        inputs = deepcopy(values.get("inputs", {}))
+        inputs = plain(values.get("inputs", {}))
         where, _, path = unknown.partition(".")
         if where == name:
             inputs = dict.fromkeys(inputs, UNKNOWN) if not path else inputs

@@ -159,18 +159,42 @@ EXCEPTION = {"resource": "raw", "owner": "web team", "reason": "a public website
 @pytest.mark.parametrize(
     ("config", "problem"),
     [
-        ({"bucket-not-publik": {}}, "bucket-not-publik: not a rule of this pack"),
+        ({"bucket-not-publik": {}}, "bucket-not-publik: not a rule; did you mean 'bucket-not-public'?"),
         ({"bucket-not-public": {"enforcementLevel": "fatal"}}, "bucket-not-public.enforcementLevel = 'fatal': "),
         ({"bucket-not-public": {"strict": True}}, "bucket-not-public.strict = True: "),
         (
             {"bucket-not-public": {"exceptions": [{**EXCEPTION, "reason": "because"}]}},
-            "exceptions.0.reason = 'because'",
+            "bucket-not-public.exceptions[0].reason = 'because': must have at least 10 characters",
         ),
         (
             {"bucket-not-public": {"exceptions": [{k: v for k, v in EXCEPTION.items() if k != "owner"}]}},
-            "bucket-not-public.exceptions.0.owner",
+            "bucket-not-public.exceptions[0].owner = None: missing; this key is required",
         ),
-        ({"bucket-not-public": {"exceptions": [{**EXCEPTION, "expires": "soon"}]}}, "exceptions.0.expires = 'soon'"),
+        (
+            {"bucket-not-public": {"exceptions": [{**EXCEPTION, "expires": "soon"}]}},
+            "bucket-not-public.exceptions[0].expires = 'soon': must be a valid date",
+        ),
+        (
+            {"bucket-not-public": {"exceptions": [{**EXCEPTION, "owner": " "}]}},
+            "exceptions[0].owner = ' ': must have at least",
+        ),
+        ({"vcpu-within-quota": {"maximum": "10"}}, "vcpu-within-quota.maximum = '10': must be a number"),
+        (
+            {"names-match": {"patterns": {"a": {"b": "acme-(("}}}},
+            "patterns.a.b = 'acme-((': must be a regular expression: ",
+        ),
+        ({"cidrs-private": {"ranges": ["10.0.0.0/99"]}}, "ranges[0] = '10.0.0.0/99': must be a CIDR block, such as "),
+        (
+            {"tenant-within-quota": {"tenants": {"a": {"pods": "lots"}}}},
+            "tenants.a.pods = 'lots': must be an amount as ",
+        ),
+        ({"region-allowed": {"regions": ["hangzhou"]}}, "region-allowed.regions[0] = 'hangzhou': must match "),
+        ({"instance-family-allowed": {"families": ["ecs.g8i"]}}, "families[0] = 'ecs.g8i': must match "),
+        (
+            {"throttling-shares-within-pool": {"pools": {"a": {"upload": 1}}}},
+            "pools.a.upload = 'upload': not allowed; ",
+        ),
+        ({"monthly-cost-within-budget": {"budget": {"EUR": 5}}}, "budget.EUR = 'EUR': not allowed; allowed: "),
         ({"bucket-not-public": 5}, "bucket-not-public = 5: must be a level or an object"),
         ([], "must be an object with the rules' names as keys"),
     ],

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from components.inputs import Args, Problem, join, one_of
-from components.schema import described_schema
+from .inputs import Args, Problem, join, one_of
+from .schema import described_schema
 
 
 def problems_of(invalid: ValidationError, model: type[Args]) -> list[Problem]:
@@ -55,6 +55,8 @@ def message(error: ErrorDetails, location: Sequence[str | int], model: type[Args
         expected = str(error.get("ctx", {}).get("expected", ""))
         allowed = [text or number for text, number in re.findall(r"'([^']*)'|\b([0-9]+)\b", expected)]
         return one_of(str(error["input"]), allowed, "allowed")
+    if kind == "value_error":
+        return str(error.get("ctx", {}).get("error"))
     if kind in EXPECTED:
         return EXPECTED[kind]
     if kind in ("too_long", "too_short"):
