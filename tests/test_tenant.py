@@ -176,6 +176,8 @@ def test_the_first_tenant_of_an_environment(stacks: Path, capsys: pytest.Capture
         (["Vision", *NEW], "a name must match ^[a-z]"),
         (["a: b", *NEW], 'tenants.a: b = "a: b"'),
         (["platform", *NEW], "is a name of the platform's own"),
+        # Alarms about namespaces of no tenant are called so.
+        (["others", *NEW], "is a name of the platform's own"),
         (["ray", *NEW], 'tenants.ray.namespaces.ray = "ray"\n    belongs to data\n    stacks/Pulumi.prod.yaml'),
         (["vision", *NEW, "--jobs", "rya"], "allowed: inference, notebook, ray, spark"),
         (["vision", *NEW, "--owner", "x]"], 'owners[1] = "x]"\n    must match'),

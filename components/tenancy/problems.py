@@ -21,7 +21,7 @@ from .planning import (
     shares,
 )
 
-RESERVED_TENANTS = frozenset({"default", "platform", "root", "system"})
+RESERVED_TENANTS = frozenset({"default", "others", "platform", "root", "system"})
 NO_NAMES = frozenset({"null", "true", "false", "yes", "no", "on", "off"})
 """What YAML takes for something else than a name."""
 
