@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from components.inputs import Problem
-from components.logs import Logged, LoggedTenant, LogPlan, StorePlan, log_problems, plan_logs
+from components.logs import Logged, LoggedTenant, LogPlan, StorePlan, log_problems, plan_logs, store_name_problems
 from components.logs.planning import CLUSTER_ID, COLLECTORS, EVENT_DAYS, EVENT_STORE, LOKI
 
 from .environment import Environment
@@ -80,6 +80,9 @@ def log_collection_problems(environment: Environment, stack: str) -> Iterator[Pr
     if whole is not None and sum(by_kind.values()) > whole:
         message = f"less than the kinds under logGbPerDayByKind together, {sum(by_kind.values()):g}"
         yield Problem("usage.logGbPerDay", whole, message)
+    if not said.enabled or logged.collector is None:
+        # Tenants have stores, and may read them, all the same.
+        yield from (problem.under("logs") for problem in store_name_problems(logged))
     if not said.enabled:
         return
     if logged.collector is None:

@@ -12,7 +12,17 @@ from .args import (
     SavedQueryArgs,
 )
 from .component import LogCollection
-from .planning import Logged, LoggedTenant, LogPlan, Pipeline, StorePlan, log_notes, log_problems, plan_logs
+from .planning import (
+    Logged,
+    LoggedTenant,
+    LogPlan,
+    Pipeline,
+    StorePlan,
+    log_notes,
+    log_problems,
+    plan_logs,
+    store_name_problems,
+)
 
 __all__ = [
     "BusinessLogsArgs",
@@ -33,4 +43,5 @@ __all__ = [
     "log_notes",
     "log_problems",
     "plan_logs",
+    "store_name_problems",
 ]

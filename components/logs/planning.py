@@ -309,11 +309,12 @@ def _alloy_pipelines(name: str, tenant: LoggedTenant) -> Iterator[Pipeline]:
     """Those of Alloy, which reads both streams of containers as one, and no files in them."""
     store = tenant.store
     spaces, ray, spark = sorted(tenant.namespaces), _running("ray", tenant), _running("spark", tenant)
+    # What is apart stands in front: a tenant may be called as another with something behind.
     yield Pipeline(store, "business", name, spaces, store, "python", STREAMS, excluded={**RAY, **SPARK})
     if spark:
-        yield Pipeline(f"{store}-spark", "business", name, spark, store, "spark", STREAMS, included=SPARK)
+        yield Pipeline(f"spark-{store}", "business", name, spark, store, "spark", STREAMS, included=SPARK)
     if ray:
-        yield Pipeline(f"{store}-ray", "engine", name, ray, f"{store}-engine", "ray", STREAMS, included=RAY)
+        yield Pipeline(f"ray-{store}", "engine", name, ray, f"{store}-engine", "ray", STREAMS, included=RAY)
 
 
 def _running(kind: str, tenant: LoggedTenant) -> list[str]:
@@ -323,7 +324,12 @@ def _running(kind: str, tenant: LoggedTenant) -> list[str]:
 
 def log_problems(args: LogsArgs, logged: Logged) -> list[Problem]:
     """What is wrong with what an environment says of logs; paths are relative to `logs`."""
-    return [*_store_problems(args, logged), *_collector_problems(args, logged), *_idle(args, logged)]
+    return [
+        *_store_problems(args, logged),
+        *store_name_problems(logged),
+        *_collector_problems(args, logged),
+        *_idle(args, logged),
+    ]
 
 
 def _store_problems(args: LogsArgs, logged: Logged) -> Iterator[Problem]:
@@ -340,12 +346,20 @@ def _store_problems(args: LogsArgs, logged: Logged) -> Iterator[Problem]:
             path = what if what in ("engine", "platform") else "business"
             message = f"must be fewer than the days for which logs of {what} are kept, {days}; or leave it out"
             yield Problem(f"{path}.hotDays", hot_days, message)
-    ids = {tenant.id: name for name, tenant in logged.tenants.items()}
+
+
+def store_name_problems(logged: Logged) -> Iterator[Problem]:
+    """Tenants of which one's store has the name of another's engine logs, which jobs of that one may read whether or not
+    any are collected."""
+    ids = {tenant.id: name for name, tenant in logged.tenants.items() if name}
     for key, name in ids.items():
-        if f"{key}-engine" in ids and args.engine.enabled:
+        if logged.flavor == "ack" and f"{key}-engine" in ids:
             other = ids[f"{key}-engine"]
-            message = f"engine logs of {name} would go to tenant-{key}-engine, the store of {other}; rename one of them"
-            yield Problem("engine.enabled", True, message)
+            message = (
+                f"jobs of {name} read the store tenant-{key}-engine, its engine logs, which is that of {other}; rename "
+                "one of them"
+            )
+            yield Problem("", None, message)
 
 
 def _collector_problems(args: LogsArgs, logged: Logged) -> Iterator[Problem]:

@@ -6,10 +6,11 @@ import re
 import pytest
 import yaml
 
+from components.logs import LoggedTenant, LogsArgs, plan_logs
 from components.logs.loki import SPARK_LINE, configuration, log_values
 from components.platform.values import value_problems
 
-from .logging_of import SYSTEMS, planned
+from .logging_of import SYSTEMS, logged, planned
 from .test_formats import SAMPLES
 
 WATCHED = {**SYSTEMS["upstream"], "prometheus": "monitoring"}
@@ -36,16 +37,23 @@ def test_every_block_is_closed_and_every_name_is_there() -> None:
     assert {name for name in made if name.startswith("loki.process.")} <= used
 
 
+def test_no_two_blocks_have_the_same_name() -> None:
+    named = {name: LoggedTenant(name, {name: ["ray", "spark"]}, 30) for name in ("data", "data-ray", "data-spark")}
+    text = configuration(plan_logs(LogsArgs(), logged("upstream", tenants=named)))
+    heads = re.findall(r'^[a-z._]+ "\w+" \{', text, flags=re.MULTILINE)
+    assert len({*heads}) == len(heads)
+
+
 def test_a_chain_reads_its_pods_and_says_whose_they_are() -> None:
     text = configuration(planned("upstream"))
-    relabel = _chain(text, 'discovery.relabel "tenant_data_spark"')
+    relabel = _chain(text, 'discovery.relabel "spark_tenant_data"')
     assert "__meta_kubernetes_pod_labelpresent_spark_role" in relabel
     assert "regex = `spark`" in relabel
     assert 'target_label = "tenant"\n    replacement = `data`' in relabel
     platform = _chain(text, 'discovery.relabel "platform"')
     assert '"tenant"' not in platform
     assert "regex = `logging|ray-system`" in platform
-    assert "stage.multiline" in _chain(text, 'loki.process "tenant_data_ray"')
+    assert "stage.multiline" in _chain(text, 'loki.process "ray_tenant_data"')
     assert "stage." not in _chain(configuration(planned("upstream", structured=False)), 'loki.process "tenant_data"')
 
 
@@ -64,10 +72,10 @@ def test_lines_of_spark_are_told_by_their_text(sample: dict[str, object]) -> Non
 
 
 def test_without_engine_logs_those_lines_go() -> None:
-    chain = _chain(configuration(planned("upstream", engine={"enabled": False})), 'loki.process "tenant_data_spark"')
+    chain = _chain(configuration(planned("upstream", engine={"enabled": False})), 'loki.process "spark_tenant_data"')
     assert 'action = "drop"' in chain
     assert "static_labels" not in chain
-    assert "stage.static_labels" in _chain(configuration(planned("upstream")), 'loki.process "tenant_data_spark"')
+    assert "stage.static_labels" in _chain(configuration(planned("upstream")), 'loki.process "spark_tenant_data"')
 
 
 def test_events_are_read_once() -> None:
