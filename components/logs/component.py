@@ -66,10 +66,13 @@ class LogCollection(pulumi.ComponentResource):
         made = {
             store.name: self._store(store) for store in plan.own_stores if store.kind != "business" or not store.tenant
         }
-        owners = {store.name: (tenants or {}).get(store.tenant) for store in plan.own_stores}
+        owners = {
+            store.name: [tenants[store.tenant]] if tenants and store.tenant in tenants else []
+            for store in plan.own_stores
+        }
         if in_cluster:
             for pipeline in plan.pipelines:
-                first = made.get(pipeline.store) or owners.get(pipeline.store)
+                first = made.get(pipeline.store) or owners.get(pipeline.store, [])
                 older = plan.collector == "logtail"
                 kubernetes.apiextensions.CustomResource(
                     f"{resource_name}-{pipeline.name}",
@@ -81,9 +84,7 @@ class LogCollection(pulumi.ComponentResource):
                         **({"namespace": OLDER_NAMESPACE} if older else {}),
                     },
                     spec=older_spec(pipeline, project) if older else pipeline_spec(pipeline, plan, project),
-                    opts=pulumi.ResourceOptions(
-                        parent=self, depends_on=[first] if first else None, deleted_with=deleted_with
-                    ),
+                    opts=pulumi.ResourceOptions(parent=self, depends_on=first or None, deleted_with=deleted_with),
                 )
         recorded = made.get(NETWORK_STORE)
         if vpc_id is not None and recorded is not None:
@@ -103,7 +104,7 @@ class LogCollection(pulumi.ComponentResource):
             alicloud.sls.Alert(
                 f"{resource_name}-{store.name}-{alarm.name}",
                 **inputs,
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[first] if first else None),
+                opts=pulumi.ResourceOptions(parent=self, depends_on=first or None),
             )
         for name, queries in queries_of(plan).items():
             alicloud.log.Dashboard(
@@ -116,15 +117,16 @@ class LogCollection(pulumi.ComponentResource):
             )
         self.register_outputs({"stores": [store.name for store in plan.own_stores]})
 
-    def _store(self, store: StorePlan) -> pulumi.Resource:
+    def _store(self, store: StorePlan) -> list[pulumi.Resource]:
+        """A store with its index: what is written before there is one is never found."""
         options = pulumi.ResourceOptions(parent=self, retain_on_delete=store.keep or None)
         inputs, index = store_inputs(store), index_inputs(store)
         made = alicloud.log.Store(f"{self._name}-{store.name}", project_name=self._project, **inputs, opts=options)
-        alicloud.log.StoreIndex(
+        searched = alicloud.log.StoreIndex(
             f"{self._name}-{store.name}",
             project=self._project,
             logstore=made.logstore_name.apply(lambda name: name or store.name),
             **index,
             opts=options,
         )
-        return made
+        return [made, searched]

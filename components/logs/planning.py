@@ -46,11 +46,20 @@ SPARK = {"spark-role": ""}
 RAY_FILES = "/tmp/ray/session_2*/logs/"  # noqa: S108
 """Where Ray writes. Its name holds when the session began, so that the link `session_latest` is not read again."""
 
+RAY_DUMPS = "debug_state*"
+"""Files that Ray writes anew every ten seconds on every node, `debug_state.txt` and `debug_state_gcs.txt`: each time all
+of it would be collected again. Source: ray-project/ray, gcs_server.cc, DumpDebugStateToFile; ray_config_def.h,
+debug_dump_period_milliseconds."""
+
 JOB_LABELS: Mapping[str, str] = {"ray.io/cluster": "ray_cluster", "sparkoperator.k8s.io/app-name": "spark_application"}
 """Labels of pods that tell the job, with the names under which entries have them."""
 
 TAGS = ("_namespace_", "_pod_name_", "_container_name_", *JOB_LABELS.values())
 """What collectors say of the pod. Source: alibaba/loongcollector@f02d980 core/constants/TagConstants.cpp."""
+
+NAMESPACE, PLAIN_NAMESPACE = "__tag__:_namespace_", "_namespace_"
+"""Where entries have their namespace. Logtail's plugin for containers puts it beside what they say, and not among tags.
+Source: alibaba/loongcollector@f02d980 plugins/input/docker/stdout/docker_stdout_processor.go, newRawLog."""
 
 RAY_JSON = ("levelname", "name", "job_id", "task_id", "task_name", "actor_id", "worker_id", "node_id")
 SPARK_JSON = ("msg", "ts")
@@ -169,6 +178,11 @@ class LogPlan:
         """Those that are made here, by the tenants or the platform."""
         return [store for store in self.stores if store.ours]
 
+    @property
+    def namespace(self) -> str:
+        """The field in which entries have their namespace, in Log Service."""
+        return namespace_field(self.logged)
+
     def kind_args(self, kind: Kind) -> LogKindArgs:
         """What is said of one kind."""
         return kind_args(self.args, kind)
@@ -180,6 +194,11 @@ def kind_args(args: LogsArgs, kind: Kind) -> LogKindArgs:
     return kinds[kind]
 
 
+def namespace_field(logged: Logged) -> str:
+    """The field in which entries have their namespace, in Log Service."""
+    return PLAIN_NAMESPACE if logged.collector == "logtail" else NAMESPACE
+
+
 def plan_logs(args: LogsArgs, logged: Logged) -> LogPlan:
     """Decide where logs go. Raises `InvalidInput` with all problems; paths are relative to `logs`."""
     problems = log_problems(args, logged)
@@ -189,22 +208,24 @@ def plan_logs(args: LogsArgs, logged: Logged) -> LogPlan:
     return LogPlan(args, logged, logged.collector, [*_stores(args, logged)], pipelines)
 
 
-def tenant_store(args: LogsArgs, name: str, tenant: LoggedTenant) -> StorePlan:
-    """The store of what a tenant's programs write."""
+def tenant_store(args: LogsArgs, name: str, tenant: LoggedTenant, plain: Mapping[str, Literal["text"]]) -> StorePlan:
+    """The store of what a tenant's programs write. plain: fields of lines as they are."""
     return StorePlan(
         tenant.store,
         "business",
         name,
         tenant.retention_days,
         args.business.hot_days,
-        _fields(("python", "spark")) if args.structured else {},
+        _fields(("python", "spark")) if args.structured else plain,
         keep=tenant.keep,
     )
 
 
 def _stores(args: LogsArgs, logged: Logged) -> Iterator[StorePlan]:
+    # Alarms count by it: what has no index cannot be asked for.
+    plain: Mapping[str, Literal["text"]] = {namespace_field(logged): "text"}
     for name, tenant in logged.tenants.items():
-        yield tenant_store(args, name, tenant)
+        yield tenant_store(args, name, tenant, plain)
         if args.structured and args.engine.enabled and _engines(tenant):
             yield StorePlan(
                 f"{tenant.store}-engine",
@@ -216,7 +237,7 @@ def _stores(args: LogsArgs, logged: Logged) -> Iterator[StorePlan]:
                 keep=tenant.keep,
             )
     if args.platform.enabled:
-        fields = _fields(("operator",)) if args.structured else {}
+        fields = _fields(("operator",)) if args.structured else plain
         days, hot = args.platform.retention_days, args.platform.hot_days
         yield StorePlan(PLATFORM_STORE, "platform", "", days, hot, fields)
     if logged.flavor == "upstream":
@@ -296,7 +317,7 @@ def _tenant_pipelines(name: str, tenant: LoggedTenant) -> Iterator[Pipeline]:
             engine,
             "ray",
             path=f"{RAY_FILES}*.*",
-            excluded_files=programs,
+            excluded_files=(*programs, RAY_DUMPS),
             included=RAY,
         )
         for part, path in zip(("workers", "drivers"), programs, strict=True):
@@ -349,8 +370,8 @@ def _store_problems(args: LogsArgs, logged: Logged) -> Iterator[Problem]:
 
 
 def store_name_problems(logged: Logged) -> Iterator[Problem]:
-    """Tenants of which one's store has the name of another's engine logs, which jobs of that one may read whether or not
-    any are collected."""
+    """Tenants of which one's store has the name of another's engine logs, which jobs of that one may read even where
+    none are collected."""
     ids = {tenant.id: name for name, tenant in logged.tenants.items() if name}
     for key, name in ids.items():
         if logged.flavor == "ack" and f"{key}-engine" in ids:

@@ -10,10 +10,14 @@ from typing import Literal
 
 from .args import KINDS, LogAlarmName, LogsArgs, Severity
 from .formats import ERROR_LEVELS
-from .planning import EVENT_STORE, PLATFORM_STORE, LogPlan, StorePlan
+from .planning import EVENT_STORE, NAMESPACE, PLATFORM_STORE, LogPlan, StorePlan
 
-NAMESPACE = '"__tag__:_namespace_"'
-COUNTED = f"SELECT {NAMESPACE} AS namespace, COUNT(*) AS entries GROUP BY {NAMESPACE} ORDER BY entries DESC LIMIT 100"
+
+def counted(field: str = NAMESPACE) -> str:
+    """Entries by namespace. field: where they have it."""
+    return f'SELECT "{field}" AS namespace, COUNT(*) AS entries GROUP BY "{field}" ORDER BY entries DESC LIMIT 100'
+
+
 ERRORS = "(" + " or ".join(f"{key}: {level}" for key in ("level", "levelname") for level in ERROR_LEVELS) + ")"
 
 
@@ -47,10 +51,9 @@ class LogAlarm:
         """Whether each namespace is looked at by itself: of silence nothing is left to group."""
         return not self.silence
 
-    @property
-    def query(self) -> str:
-        """As Log Service is asked."""
-        return f"{self.search} | {COUNTED if self.by_namespace else 'SELECT COUNT(*) AS entries'}"
+    def query(self, namespace: str = NAMESPACE) -> str:
+        """As Log Service is asked. namespace: the field in which entries have theirs."""
+        return f"{self.search} | {counted(namespace) if self.by_namespace else 'SELECT COUNT(*) AS entries'}"
 
     @property
     def condition(self) -> str:
@@ -82,8 +85,14 @@ LOG_ALARMS: Mapping[LogAlarmName, LogAlarm] = {
             name="OutOfMemory",
             title="Out of memory in logs",
             kinds=("business", "engine"),
-            search='(OutOfMemoryError or OOM or OOMKilled or "out of memory")',
-            line=r"(?i)\b(OutOfMemoryError|OOM|OOMKilled)\b|out of memory",
+            search=(
+                "(OutOfMemoryError or OOM or OOMKilled or MemoryError or _ArrayMemoryError or bad_alloc or "
+                '"out of memory" or "Cannot allocate memory")'
+            ),
+            line=(
+                r"(?i)\b(OutOfMemoryError|OOM|OOMKilled|MemoryError|_ArrayMemoryError|bad_alloc)\b|out of memory|"
+                "cannot allocate memory"
+            ),
             threshold=1,
             minutes=15,
             severity="warning",
@@ -159,14 +168,14 @@ class SavedQuery:
 
 
 QUERIES: Sequence[SavedQuery] = (
-    SavedQuery("errors", "Errors by namespace", f"{ERRORS} | {COUNTED}", KINDS),
+    SavedQuery("errors", "Errors by namespace", f"{ERRORS} | {counted()}", KINDS),
     SavedQuery(
         "loggers",
         "Who writes most",
         "* | SELECT logger, level, COUNT(*) AS entries GROUP BY logger, level ORDER BY entries DESC LIMIT 50",
         KINDS,
     ),
-    SavedQuery("tracebacks", "Tracebacks by namespace", f"Traceback | {COUNTED}", ("business",)),
+    SavedQuery("tracebacks", "Tracebacks by namespace", f"Traceback | {counted()}", ("business",)),
     SavedQuery(
         "ranks",
         "Errors by rank of distributed training",

@@ -209,7 +209,7 @@ def alarm_inputs(alarm: LogAlarm, store: StorePlan, plan: LogPlan, project: Any)
                     "region": plan.logged.region,
                     "project": project,
                     "store": store.name,
-                    "query": alarm.query,
+                    "query": alarm.query(plan.namespace),
                     "time_span_type": "Relative",
                     "start": f"-{alarm.minutes * 60}s",
                     "end": "now",

@@ -76,7 +76,8 @@ def test_the_flow_log_of_the_vpc() -> None:
         "projectName": "acme-logs",
         "logStoreName": "network",
     }
-    assert [urn.rpartition("::")[2] for urn in flow.dependencies] == ["logs-network"]
+    # The store and its index.
+    assert [urn.rpartition("::")[2] for urn in flow.dependencies] == ["logs-network", "logs-network"]
     without = (_collected(planned(network={"enabled": False}), vpc_id="vpc-1"), _collected(planned()))
     assert not [r for each in without for r in each.resources if r.type == "alicloud:vpc/flowLog:FlowLog"]
 
@@ -100,7 +101,8 @@ def test_a_pipeline_of_spark() -> None:
     parsers = [p for p in config["processors"] if "parse" in p["Type"]]
     assert all(parser["KeepingSourceWhenParseFail"] for parser in parsers), "or lines of no form would be lost"
     assert "logstores" not in engine.inputs["spec"]
-    assert engine.dependencies == (named_store(recording).urn,)
+    index = next(r for r in recording.resources if (r.type, r.name) == (INDEX, "logs-tenant-data-engine"))
+    assert {*engine.dependencies} == {named_store(recording).urn, index.urn}
 
 
 def test_files_have_the_time_that_they_say() -> None:
@@ -112,7 +114,7 @@ def test_files_have_the_time_that_they_say() -> None:
     assert source["ContainerFilters"]["IncludeK8sLabel"] == {"ray.io/is-ray-node": "^yes$"}
     # Beside it stands a container that mounts the same files.
     assert source["ContainerFilters"]["ExcludeEnv"] == {"RAY_ROLE": ""}
-    assert source["ExcludeFiles"] == ["worker-*", "job-driver-*"]
+    assert source["ExcludeFiles"] == ["worker-*", "job-driver-*", "debug_state*"]
     assert source["ExternalK8sLabelTag"]["ray.io/cluster"] == "ray_cluster"
     assert config["processors"][-1] == {
         "Type": "processor_parse_timestamp_native",

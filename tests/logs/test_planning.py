@@ -11,6 +11,7 @@ from components.inputs import InvalidInput
 from components.logs import LoggedTenant, LogPlan, LogsArgs, Pipeline, log_notes, plan_logs
 from components.logs.planning import RAY, SPARK
 from components.logs.questions import alarms_of, queries_of
+from components.logs.sls import alarm_inputs, index_inputs
 from components.platform.args import Flavor
 
 from .logging_of import TENANTS, logged, planned
@@ -81,7 +82,7 @@ def test_files_of_ray_are_told_apart_by_their_names() -> None:
             "engine",
             "tenant-data-engine",
             f"{files}*.*",
-            ("worker-*", "job-driver-*"),
+            ("worker-*", "job-driver-*", "debug_state*"),
         ),
         "tenant-data-ray-workers": ("business", "tenant-data", f"{files}worker-*", ()),
         "tenant-data-ray-drivers": ("business", "tenant-data", f"{files}job-driver-*", ()),
@@ -111,6 +112,21 @@ def test_logtail_takes_lines_as_they_are() -> None:
     assert [store.name for store in plan.own_stores] == ["tenant-data", "tenant-lab", "platform", "network"]
     assert "ErrorsSpike" not in {alarm.name for alarm, _ in alarms_of(plan)}
     assert queries_of(plan) == {}
+
+
+@pytest.mark.parametrize("systems", [LOGTAIL, None])
+@pytest.mark.parametrize("structured", [True, False])
+def test_alarms_ask_for_what_has_an_index(systems: Mapping[str, str] | None, structured: bool) -> None:
+    if systems and structured:
+        return  # Refused.
+    plan = planned(systems=systems, structured=structured)
+    found = alarms_of(plan)
+    assert {alarm.name for alarm, _ in found} >= {"OutOfMemory", "Tracebacks", "GpuErrors", "CollectionSilent"}
+    for alarm, store in found:
+        query = alarm_inputs(alarm, store, plan, "acme")["configuration"]["query_lists"][0]["query"]
+        indexed = {field["name"] for field in index_inputs(store)["field_searches"]}
+        assert {*re.findall(r"GROUP BY \"(.+?)\"", query)} <= indexed, alarm.name
+    assert plan.namespace == ("_namespace_" if systems else "__tag__:_namespace_")
 
 
 def _problems(flavor: Flavor = "ack", *, around: Mapping[str, Any] | None = None, **said: Any) -> list[str]:
@@ -206,8 +222,8 @@ def test_alarms_can_be_changed() -> None:
 
 def test_alarms_use_no_phrases() -> None:
     for alarm, _ in alarms_of(planned()):
-        assert '#"' not in alarm.query
-        assert re.fullmatch(r".+ \| SELECT .+", alarm.query)
+        assert '#"' not in alarm.query()
+        assert re.fullmatch(r".+ \| SELECT .+", alarm.query())
 
 
 def test_own_queries_stand_beside_the_defaults() -> None:
