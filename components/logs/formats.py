@@ -30,8 +30,10 @@ GLOG = (
 )
 """What torchrun and Kubernetes' klog write; it has no year."""
 
-TRACE_ENDS = r"[A-Za-z_][\w.]*(?:Error|Exception|Warning|Interrupt|Exit|Iteration)(?::|\s|$)"
-"""The last line of a trace of Python, or the first of one of Java."""
+TRACE_ENDS = r"[A-Za-z_][\w.]*(?:Error|Exception|Warning|Interrupt|Exit|Iteration)(?:\(\w+\))?(?::|\s|$)"
+"""The last line of a trace of Python, Ray's with what it stands for, or the first of one of Java."""
+
+LEVEL = r"(?P<level>DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)"
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def unnamed(part: str) -> str:
 
 
 PYTHON_CONTINUES = (
-    r"(?:\s|Traceback \(most recent call last\)|During handling of|The above exception was|"
+    # Between the parts of a chain of traces stands an empty line.
+    r"(?:\s|$|Traceback \(most recent call last\)|During handling of|The above exception was|Caused by: |"
     rf"{TRACE_ENDS}|\[rank\d+\]:(?:\s\s|\s?{TRACE_ENDS})|[=-]{{20}}|Failures:|Root Cause|\[\d+\]:$|\S+ FAILED$)"
 )
 
@@ -84,8 +87,11 @@ PYTHON_PARTS = (
     GLOG,
     rf"(?P<host>[\w.-]+):(?P<pid>\d+):(?P<thread>\d+) \[(?P<rank>\d+)\] (?P<logger>NCCL) (?P<level>[A-Z]+) {REST}",
     rf"(?P<level>DEBUG|INFO|WARNING|ERROR|CRITICAL):(?P<logger>[^:\s]*):{REST}",
+    rf"(?P<time>{DATE}[ T]{CLOCK}[^\s|]*)[\s|]+\[?{LEVEL}\b[\]:]?[\s|]+{REST}",
+    rf"(?:\([\w.]+ pid=\d+\)\s)?{LEVEL} (?P<time>\d{{2}}-\d{{2}} {CLOCK}) \[(?P<logger>[^\]]+)\] {REST}",
 )
-"""Ray's own form, the one of Python's logging how-to, torch of 2024, torchrun and klog, NCCL, and Python's default."""
+"""Ray's own form, the one of Python's logging how-to, torch of 2024, torchrun and klog, NCCL, and Python's default; a time
+and a level, as `%(asctime)s %(levelname)s` and loguru have them; vLLM (vllm/logger.py)."""
 
 FORMATS: Mapping[str, Format] = {
     "python": Format(
@@ -110,7 +116,8 @@ FORMATS: Mapping[str, Format] = {
     "spark": Format(
         title="Spark's log4j in its default pattern, or as JSON; tracebacks of PySpark",
         starts=(
-            rf"(?:\d{{2}}/\d{{2}}/\d{{2}} {CLOCK} |{DATE}[ T]{CLOCK}|\{{\"|WARNING: |"
+            # What ends the machine is no part of the engine's line before it.
+            rf"(?:\d{{2}}/\d{{2}}/\d{{2}} {CLOCK} |{DATE}[ T]{CLOCK}|\{{\"|WARNING: |Exception in thread \"|"
             r"Traceback \(most recent call last\)|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)[: ])"
         ),
         parts=(

@@ -47,8 +47,8 @@ RAY_FILES = "/tmp/ray/session_2*/logs/"  # noqa: S108
 """Where Ray writes. Its name holds when the session began, so that the link `session_latest` is not read again."""
 
 RAY_DUMPS = "debug_state*"
-"""Files that Ray writes anew every ten seconds on every node, `debug_state.txt` and `debug_state_gcs.txt`: each time all
-of it would be collected again. Source: ray-project/ray, gcs_server.cc, DumpDebugStateToFile; ray_config_def.h,
+"""Files that Ray writes anew every ten seconds on every node, `debug_state.txt` and `debug_state_gcs.txt`: all would
+be collected each time. Source: ray-project/ray, gcs_server.cc, DumpDebugStateToFile; ray_config_def.h,
 debug_dump_period_milliseconds."""
 
 JOB_LABELS: Mapping[str, str] = {"ray.io/cluster": "ray_cluster", "sparkoperator.k8s.io/app-name": "spark_application"}
