@@ -90,8 +90,8 @@ PYTHON_PARTS = (
     rf"(?P<time>{DATE}[ T]{CLOCK}[^\s|]*)[\s|]+\[?{LEVEL}\b[\]:]?[\s|]+{REST}",
     rf"(?:\([\w.]+ pid=\d+\)\s)?{LEVEL} (?P<time>\d{{2}}-\d{{2}} {CLOCK}) \[(?P<logger>[^\]]+)\] {REST}",
 )
-"""Ray's own form, the one of Python's logging how-to, torch of 2024, torchrun and klog, NCCL, and Python's default; a time
-and a level, as `%(asctime)s %(levelname)s` and loguru have them; vLLM (vllm/logger.py)."""
+"""Ray's own form, the one of Python's logging how-to, torch of 2024, torchrun and klog, NCCL, and Python's default; a
+time and a level, as `%(asctime)s %(levelname)s` and loguru have them; vLLM (vllm/logger.py)."""
 
 FORMATS: Mapping[str, Format] = {
     "python": Format(

@@ -191,7 +191,8 @@ def test_jobs_of_no_tenant_have_stores_of_their_own() -> None:
 def test_two_stores_never_share_a_name() -> None:
     tenants = {**TENANTS, "data-engine": LoggedTenant("data-engine", {"other": ["ray"]}, 30)}
     # Jobs of `data` may read that store even where no engine logs are collected.
-    for said in ({}, {"engine": {"enabled": False}}, {"structured": False}):
+    cases: list[dict[str, Any]] = [{}, {"engine": {"enabled": False}}, {"structured": False}]
+    for said in cases:
         assert _problems(around={"tenants": tenants}, **said) == [
             ": jobs of data read the store tenant-data-engine, its engine logs, which is that of data-engine; "
             "rename one of them"
