@@ -1,5 +1,6 @@
 """The history servers of an environment: whose jobs they show, and what is wrong with them."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from components.history import HistoryPlan, HistorySurroundings, history_problems, plan_history
@@ -12,6 +13,10 @@ from .environment import Environment, history_writers
 from .observability import is_watched
 from .systems import placement_of
 from .tenancy import installed, owners
+
+
+PLACES = ("namespace", "job", "tenant")
+"""What addresses of links may leave open."""
 
 
 def history_surroundings(environment: Environment, stack: str) -> HistorySurroundings:
@@ -84,6 +89,17 @@ def _link_problems(environment: Environment) -> Iterator[Problem]:
     links = environment.links
     if links.grafana is not None and not is_watched(environment):
         yield Problem("links.grafana", links.grafana, "has no dashboards: nothing is watched; remove it")
+    for key, address in (
+        ("logs", links.logs),
+        ("sparkHistory", links.spark_history),
+        ("rayHistory", links.ray_history),
+    ):
+        for name in re.findall(r"\{([^}]*)\}", address or ""):
+            if name not in PLACES:
+                allowed = ", ".join(f"{{{place}}}" for place in PLACES)
+                yield Problem(f"links.{key}", address, f"{{{name}}} stands for nothing; allowed: {allowed}")
+        if key != "logs" and {*(address or "")} & {"?", "#"}:
+            yield Problem(f"links.{key}", address, "must end with its path: the page of a job is put behind it")
     writers, history = history_writers(environment), environment.history
     for key, address, engine, entry, shown in (
         ("sparkHistory", links.spark_history, "spark", history.spark, [w.name for w in writers if w.spark]),
