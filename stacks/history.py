@@ -14,7 +14,6 @@ from .observability import is_watched
 from .systems import placement_of
 from .tenancy import installed, owners
 
-
 PLACES = ("namespace", "job", "tenant")
 """What addresses of links may leave open."""
 
