@@ -33,6 +33,10 @@ GLOG = (
 TRACE_ENDS = r"[A-Za-z_][\w.]*(?:Error|Exception|Warning|Interrupt|Exit|Iteration)(?:\(\w+\))?(?::|\s|$)"
 """The last line of a trace of Python, Ray's with what it stands for, or the first of one of Java."""
 
+HOLDS_TRACE = rf"\n(?:\[rank\d+\]:\s?)?(?:Traceback \(|Exception in thread |{TRACE_ENDS})"
+"""What an entry has behind its first line when a program ended there, whatever level that line says: its last words are
+often at INFO, and the trace behind them has no level."""
+
 LEVEL = r"(?P<level>DEBUG|INFO|WARN|WARNING|ERROR|CRITICAL|FATAL)"
 
 

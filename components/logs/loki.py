@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from .args import Kind, LogKindArgs
-from .formats import ERROR_LEVELS, FORMATS, LEVELS, SPARK_LOGGER
+from .formats import ERROR_LEVELS, FORMATS, HOLDS_TRACE, LEVELS, SPARK_LOGGER
 from .planning import JOB_LABELS, LOKI, LogPlan, Pipeline
 from .questions import LogAlarm, log_alarms, runbook
 
@@ -227,11 +227,12 @@ def _volume(kind: Kind, said: LogKindArgs, *, structured: bool) -> Iterator[str]
     """What is left out of one kind."""
     if structured and said.dropped_levels:
         levels = "|".join(LEVELS[level] for level in said.dropped_levels)
-        selector = f'{{kind="{kind}", level=~"{levels}"}}'
+        selector = f'{{kind="{kind}", level=~"{levels}"}} !~ {_quoted(HOLDS_TRACE)}'
         yield from _stage("match", selector=json.dumps(selector), action='"drop"')
     if said.keep_percent is not None:
         levels = "|".join(LEVELS.values())
-        selector = f'{{kind="{kind}", level=~"{levels}"}}' if structured else f'{{kind="{kind}"}}'
+        lower = f'{{kind="{kind}", level=~"{levels}"}} !~ {_quoted(HOLDS_TRACE)}'
+        selector = lower if structured else f'{{kind="{kind}"}}'
         yield from _match(selector, _stage("sampling", rate=f"{said.keep_percent / 100:g}"))
     if said.lines_per_second is not None:
         rate = str(said.lines_per_second)

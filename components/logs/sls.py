@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .args import LogKindArgs
-from .formats import FORMATS, LEVELS, SPARK_LOGGER, keys, unnamed
+from .formats import FORMATS, HOLDS_TRACE, LEVELS, SPARK_LOGGER, keys, unnamed
 from .planning import CLUSTER_ID, JOB_LABELS, LogPlan, Pipeline, StorePlan
 from .questions import LogAlarm, SavedQuery, runbook
 
@@ -18,6 +18,9 @@ SEPARATORS = " #$^*\r\n\t.,;:='\"()[]{}<>/"
 
 API = "telemetry.alibabacloud.com/v1alpha1"
 OLDER_API = "log.alibabacloud.com/v1alpha1"
+
+LEVEL_KEYS = ("level", "levelname")
+"""Fields that tell the level: of expressions and most JSON, and of Ray's."""
 
 SEVERITIES = {"critical": 10, "warning": 6, "info": 2}
 """Log Service's numbers: critical, medium, report. Source: aliyun/aliyun-log-go-sdk@3e2987e client_alert.go."""
@@ -142,21 +145,32 @@ def _processors(pipeline: Pipeline, said: LogKindArgs, plan: LogPlan) -> list[di
             )
     if pipeline.only == "spark":
         found.append({"Type": "processor_filter_regex_native", "Include": {"logger": SPARK_LOGGER}})
-    refused = [("logger", SPARK_LOGGER)] if pipeline.only == "program" else []
+    if pipeline.only == "program":
+        found.append(_without("logger", SPARK_LOGGER))
     if said.dropped_levels:
         levels = "|".join(LEVELS[level] for level in said.dropped_levels)
-        refused += [(key, f"(?:{levels})") for key in ("level", "levelname")]
-    found += [
-        {
-            "Type": "processor_filter_regex_native",
-            "ConditionExp": {"operator": "not", "operands": [{"key": key, "type": "regex", "exp": text}]},
-        }
-        for key, text in refused
-    ]
+        found += [
+            _without(key, f"(?:{levels})", but=("message", f"[\\s\\S]*{HOLDS_TRACE}[\\s\\S]*")) for key in LEVEL_KEYS
+        ]
     if said.lines_per_second is not None:
         # Not a native one, so it comes last.
         found.append({"Type": "processor_rate_limit", "Limit": f"{said.lines_per_second}/s"})
     return found
+
+
+def _without(key: str, text: str, but: tuple[str, str] | None = None) -> dict[str, Any]:
+    """What leaves out entries of which a field matches, but for those of which another one matches another expression.
+
+    `and` takes two. Source: alibaba/loongcollector@f02d980 core/plugin/processor/ProcessorFilterNative.cpp.
+    """
+    refused: dict[str, Any] = {"key": key, "type": "regex", "exp": text}
+    if but is not None:
+        kept = {"operator": "not", "operands": [{"key": but[0], "type": "regex", "exp": but[1]}]}
+        refused = {"operator": "and", "operands": [refused, kept]}
+    return {
+        "Type": "processor_filter_regex_native",
+        "ConditionExp": {"operator": "not", "operands": [refused]},
+    }
 
 
 def older_spec(pipeline: Pipeline, project: Any) -> dict[str, Any]:

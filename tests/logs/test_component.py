@@ -1,6 +1,7 @@
 """What reaches Log Service and the cluster."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -127,13 +128,38 @@ def test_files_have_the_time_that_they_say() -> None:
     assert "Multiline" not in plain["inputs"][0]
 
 
+def _holds(condition: Any, entry: dict[str, str]) -> bool:
+    """A condition as ProcessorFilterNative sees it: what is not there does not match."""
+    if "operator" not in condition:
+        return re.fullmatch(condition["exp"], entry.get(condition["key"], "\0")) is not None
+    found = [_holds(each, entry) for each in condition["operands"]]
+    assert len(found) == {"not": 1, "and": 2}[condition["operator"]]
+    return all(found) if condition["operator"] == "and" else not found[0]
+
+
 def test_levels_are_dropped_and_rates_limited_last() -> None:
     recording = _collected(planned(business={"droppedLevels": ["DEBUG", "INFO"], "linesPerSecond": 500}))
     processors = named(recording, "logs-tenant-lab-stdout").inputs["spec"]["config"]["processors"]
-    assert [p.get("ConditionExp", p) for p in processors[-3:]] == [
-        {"operator": "not", "operands": [{"key": key, "type": "regex", "exp": "(?:DEBUG|debug|D|INFO|info|I)"}]}
-        for key in ("level", "levelname")
-    ] + [{"Type": "processor_rate_limit", "Limit": "500/s"}]
+    conditions = [p["ConditionExp"] for p in processors[-3:-1]]
+    assert processors[-1] == {"Type": "processor_rate_limit", "Limit": "500/s"}
+    assert [c["operands"][0]["operands"][0] for c in conditions] == [
+        {"key": key, "type": "regex", "exp": "(?:DEBUG|debug|D|INFO|info|I)"} for key in ("level", "levelname")
+    ]
+    # The trace behind a program's last words has no level of its own.
+    trace = 'step 3\nTraceback (most recent call last):\n  File "a.py", line 1\nValueError: bad'
+    java = 'started\nException in thread "main" java.lang.OutOfMemoryError: Java heap space\n\tat A.main(A.java:1)'
+    cases = [
+        ({"level": "INFO", "message": "step 3"}, False),
+        ({"level": "INFO", "message": "two\nlines"}, False),
+        ({"level": "INFO", "message": trace}, True),
+        ({"level": "INFO", "message": java}, True),
+        ({"level": "INFO", "message": "x\n[rank0]: Traceback (most recent call last):\n[rank0]:   File"}, True),
+        ({"level": "ERROR", "message": "x"}, True),
+        ({"levelname": "INFO", "name": "root"}, False),
+        ({"content": "epoch 1"}, True),
+    ]
+    for entry, kept in cases:
+        assert all(_holds(condition, entry) for condition in conditions) == kept, entry
 
 
 def test_alarms_have_the_vendors_form() -> None:

@@ -60,7 +60,7 @@ def test_a_chain_reads_its_pods_and_says_whose_they_are() -> None:
 def test_samples_levels_and_rates() -> None:
     said = {"business": {"keepPercent": 25, "linesPerSecond": 100, "droppedLevels": ["TRACE", "DEBUG"]}}
     chain = _chain(configuration(planned("upstream", **said)), 'loki.process "tenant_lab"')
-    assert r'selector = "{kind=\"business\", level=~\"TRACE|trace|DEBUG|debug|D\"}"' in chain
+    assert r'selector = "{kind=\"business\", level=~\"TRACE|trace|DEBUG|debug|D\"} !~ \"\\\\n(?:' in chain
     assert 'action = "drop"' in chain
     assert "stage.sampling {\n      rate = 0.25" in chain
     assert "rate = 100\n      burst = 100\n      drop = true" in chain
