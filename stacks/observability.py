@@ -22,12 +22,12 @@ from components.observability.report import CLAIM, TIME
 from components.platform import SystemPlan
 from components.platform.planning import SHARED_NAMESPACE, closure, form_of
 from components.platform.values import merged
-from components.tenancy.planning import PodPrices
+from components.tenancy.planning import PodPrices, prefix_of
 
 from .environment import Environment, bucket_owners, pool_plans
 from .logs import log_plan
 from .systems import ARTIFACTS, systems_of
-from .tenancy import surroundings
+from .tenancy import overlap, surroundings
 
 PROMETHEUS = "prometheus"
 """The system that watches."""
@@ -165,9 +165,30 @@ def _report_problems(environment: Environment) -> Iterator[Problem]:
     elif report.bucket is not None and report.bucket in owners:
         message = f"belongs to the tenant {owners[report.bucket]}, and the report is about all"
         yield Problem("report.bucket", report.bucket, message)
+    yield from _kept_problems(environment)
     if CLAIM in environment.volumes:
         message = f"makes the volume and the role {CLAIM}, which stand under volumes; rename that volume"
         yield Problem("report", None, message)
+
+
+def _kept_problems(environment: Environment) -> Iterator[Problem]:
+    """What else reads, deletes or archives where reports are kept, on ACK."""
+    bucket, months = report_bucket(environment), environment.observability.report.keep_months
+    if bucket is None:
+        return
+    for name, args in environment.tenants.items():
+        parts = [prefix_of(name, args, entry) for entry, own in args.prefixes.items() if own.bucket == bucket]
+        parts += [dataset.prefix for dataset in args.datasets.values() if dataset.bucket == bucket]
+        if any(overlap(part, CLAIM) for part in parts):
+            message = f"{CLAIM}/ in it is a part of the tenant {name}, and the report is about all"
+            yield Problem("report.bucket", bucket, message)
+    args, days = environment.buckets[bucket], months * 31
+    if args.expire_after_days is not None and args.expire_after_days < days:
+        message = (
+            f"longer than buckets.{bucket} keeps reports (expireAfterDays = {args.expire_after_days}); name another "
+            "bucket, or keep fewer months"
+        )
+        yield Problem("report.keepMonths", months, message)
 
 
 def monitoring_notes(plan: MonitoringPlan) -> list[str]:

@@ -247,14 +247,14 @@ def _file_problems(environment: Environment) -> Iterator[Problem]:
             if tenant is None:
                 continue
             for file_system, root, owner in homes:
-                if file_system == file_system_name and _overlap(root, directory):
+                if file_system == file_system_name and overlap(root, directory):
                     message = f"belongs to {tenant}, and would see the homes of {owner} in {file_system}{root}"
                     yield Problem(path, space, message)
                     break
             for file_system, root, other, reads in seen:
                 if (file_system, other) == (file_system_name, tenant) or file_system != file_system_name:
                     continue
-                if _overlap(root, directory) and not (reads and read_only):
+                if overlap(root, directory) and not (reads and read_only):
                     message = f"belongs to {tenant}; {other} is there, too, and tenants share files only to read them"
                     yield Problem(path, space, message)
                     break
@@ -287,7 +287,7 @@ def owners(environment: Environment) -> Mapping[str, str]:
     return owners
 
 
-def _overlap(one: str, other: str) -> bool:
+def overlap(one: str, other: str) -> bool:
     """Whether one directory is the other, or holds it."""
     first, second = (f"{path.rstrip('/')}/" for path in (one, other))
     return first.startswith(second) or second.startswith(first)

@@ -66,8 +66,8 @@ class SparkHistoryArgs(EventLogArgs):
     alone: it must be made, and jobs must write there. This or `directory`."""
 
     directory: Annotated[str, Field(pattern=r"^[a-z0-9]+://[^\s?#@$'\"`\\,]+$")] | None = None
-    """Address of the event logs, such as `s3a://logs/{tenant}/spark`; `{tenant}` stands for the tenant's name, or
-    `platform` where jobs are no tenant's. Upstream alone."""
+    """Address of the event logs, such as `s3a://logs/{tenant}/spark`; `{tenant}` stands for the tenant's name, the
+    first one that it had, or `platform` where jobs are no tenant's. Upstream alone."""
 
     secret: Annotated[str, Field(min_length=1)] | None = None
     """Secret in the servers' namespace whose keys become environment variables, such as `AWS_ACCESS_KEY_ID`. With

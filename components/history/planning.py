@@ -207,7 +207,7 @@ def _spark(args: SparkHistoryArgs, around: HistorySurroundings) -> Iterator[Spar
             claim, events = name, _named("spark-events", writer)
             place = f"{args.bucket}/{writer.prefixes[args.bucket]}spark/"
         elif args.directory is not None:
-            directory = place = args.directory.replace("{tenant}", writer.name or NO_TENANT)
+            directory = place = args.directory.replace("{tenant}", writer.id or NO_TENANT)
         else:
             claim, part = args.claim or "", f"{writer.id}/spark".lstrip("/")
             place = f"claim {claim}/{part}"

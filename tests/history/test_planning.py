@@ -117,6 +117,14 @@ def test_upstream_reads_a_claim_or_an_address(
 UPSTREAM = HistorySurroundings("upstream", writers=[DATA, OLD])
 
 
+def test_a_tenant_of_another_name_keeps_its_history() -> None:
+    around = HistorySurroundings("upstream", writers=[OLD])
+    (server,) = plan_history(_args(directory="s3a://logs/{tenant}/spark"), around).spark
+    assert (server.tenant, server.directory) == ("renamed", "s3a://logs/old/spark")
+    (server,) = plan_history(_args(claim="logs"), around).spark
+    assert server.sub_path == "old/spark"
+
+
 @pytest.mark.parametrize(
     ("values", "around", "problems"),
     [
