@@ -44,7 +44,9 @@ def _loki(plan: LogPlan) -> Mapping[str, Any]:
         if (days := store.retention_days) is not None
     ]
     longest = max((store.retention_days or 0 for store in plan.stores), default=1)
-    values: dict[str, Any] = {"limits_config": {"retention_period": _hours(longest), "retention_stream": streams}}
+    # A line of more than 256 KiB would be lost as a whole. Source: grafana/loki, pkg/validation/limits.go.
+    limits = {"retention_period": _hours(longest), "retention_stream": streams, "max_line_size_truncate": True}
+    values: dict[str, Any] = {"limits_config": limits}
     if ALERTS not in plan.logged.systems:
         return {"loki": values}
     values["rulerConfig"] = {

@@ -88,6 +88,7 @@ def test_each_tenant_and_kind_has_its_retention() -> None:
     values = log_values(planned("upstream", platform={"retentionDays": 90}))["loki"]
     limits = values["loki"]["limits_config"]
     assert limits["retention_period"] == "2160h"
+    assert limits["max_line_size_truncate"] is True
     assert {stream["selector"]: stream["period"] for stream in limits["retention_stream"]} == {
         '{tenant="data", kind="business"}': "720h",
         '{tenant="data", kind="engine"}': "336h",
