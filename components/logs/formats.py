@@ -79,6 +79,12 @@ PYTHON_CONTINUES = (
     rf"{TRACE_ENDS}|\[rank\d+\]:(?:\s\s|\s?{TRACE_ENDS})|[=-]{{20}}|Failures:|Root Cause|\[\d+\]:$|\S+ FAILED$)"
 )
 
+SPARK_CONTINUES = (
+    # A trace, or a plan of SQL: its tree, its numbered parts, and the code that is made of it.
+    rf"(?:\s|$|Caused by: |During handling of|The above exception was|{TRACE_ENDS}|== |\*\(\d+\) |[+:]- |\(\d+\) |"
+    r"/\* \d+ \*/)"
+)
+
 PYTHON_STARTS = (
     rf"(?:\[?{DATE}[ T]{CLOCK}|[IWEF]\d{{4}} {CLOCK}|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)[: ]|\{{\"|"
     r"\[rank\d+\]:\s?(?:Traceback|[IWEF]\d{4} )|\([\w.]+ pid=\d+|[\w.-]+:\d+:\d+ \[\d+\] NCCL )"
@@ -124,6 +130,8 @@ FORMATS: Mapping[str, Format] = {
             rf"(?:\d{{2}}/\d{{2}}/\d{{2}} {CLOCK} |{DATE}[ T]{CLOCK}|\{{\"|WARNING: |Exception in thread \"|"
             r"Traceback \(most recent call last\)|(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)[: ])"
         ),
+        # What a program prints among the engine's lines is no part of them.
+        continues=SPARK_CONTINUES,
         parts=(
             rf"(?P<time>\d{{2}}/\d{{2}}/\d{{2}} {CLOCK}) (?P<level>[A-Z]+) (?P<logger>[^\s:]+): {REST}",
             *PYTHON_PARTS[1:2],
@@ -173,7 +181,7 @@ SPARK_LOGGER = (
     + "|".join(SPARK_CLASSES)
     + ")"
 )
-"""Loggers of Spark itself. What is not told to be Spark's is the program's: nothing of a program is lost."""
+"""Loggers of Spark itself. What is not told to be Spark's is the program's."""
 
 LEVELS: Mapping[str, str] = {
     "TRACE": "TRACE|trace",

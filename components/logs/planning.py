@@ -405,6 +405,9 @@ def _collector_problems(args: LogsArgs, logged: Logged) -> Iterator[Problem]:
         ):
             if value is not None:
                 yield Problem(f"{kind}.{key}", value, "has no effect on lines as they are; remove it")
+    if not args.structured and "ErrorsSpike" in args.alarms:
+        message = "has no effect with structured: false, which tells no level of a line; remove it"
+        yield Problem("alarms.ErrorsSpike", None, message)
     if not args.structured and "engine" in args.model_fields_set:
         yield Problem("engine", None, "has no effect with structured: false, which keeps all lines together; remove it")
 

@@ -94,6 +94,8 @@ def test_entries_are_put_together(name: str) -> None:
 def test_what_is_printed_is_a_line_each() -> None:
     lines = ["epoch 1 loss 0.31", "epoch 2 loss 0.28"]
     assert _by_loongcollector(FORMATS["python"], lines) == lines
+    among = ["26/07/02 18:05:27 INFO BlockManager: Initialized", "31 pairs", "+---+", "| 1 |", "+---+"]
+    assert _by_loongcollector(FORMATS["spark"], among) == among
 
 
 @pytest.mark.parametrize("form", list(FORMATS.values()), ids=list(FORMATS))
