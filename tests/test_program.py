@@ -10,7 +10,7 @@ from policies.pack import schema as config_schema
 from policies.rules import RULES
 from stacks.environment import bucket_owners
 from stacks.loading import PROJECT, StackConfig, load_environment, read_stack_config
-from stacks.policy_config import policy_config
+from stacks.policy_config import STATED, policy_config
 from stacks.preview.findings import run_policies
 from stacks.preview.recording import SECRET, ProgramFailed, Recording, record_environment
 from support import ENVIRONMENTS, ROOT, overlaid
@@ -170,6 +170,17 @@ def test_volumes_wait_for_their_namespaces(recordings: Mapping[str, Recording]) 
     resources = {resource.name: resource for resource in recordings["prod"].resources}
     # Children wait for their component, and that waits for its dependencies.
     assert resources["tenant-pretraining-training"].urn in resources["volumes"].dependencies
+
+
+def test_settings_stated_elsewhere_reach_their_rules() -> None:
+    environment = load_environment("prod", read_stack_config("prod"))
+    config = policy_config(environment, "prod")
+    written = environment.model_dump(mode="json", by_alias=True)
+    for name, paths in STATED.items():
+        for key, path in paths.items():
+            section, _, own = path.partition(".")
+            said = written[section][own]
+            assert config[name].get(key) == (None if said in ({}, []) else said), path
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)

@@ -340,6 +340,19 @@ def test_an_expired_exception_is_a_violation_again() -> None:
     assert expired.fails
 
 
+def test_an_exception_that_fits_nothing_is_named() -> None:
+    rule = next(rule for rule in RULES if rule.name == "bucket-versioning")
+    exceptions = [{**EXCEPTION, "resource": name} for name in ("raw", "gone")]
+    said = settings([rule], {rule.name: {"exceptions": exceptions}})
+    report = evaluate([rule], resources(CASE["given"]), said, today=TODAY)
+    sentence = "The exception of bucket-versioning for gone, of web team, fits nothing."
+    assert sentence in reports.text(report, [rule]).splitlines()
+    assert f"\n- {sentence}\n" in reports.markdown(report, [rule])
+    assert json.loads(reports.as_json(report, [rule]))["idleExceptions"] == [
+        {"rule": "bucket-versioning", "resource": "gone", "owner": "web team"}
+    ]
+
+
 def test_levels_for_all_rules() -> None:
     said = settings(RULES, {"all": {"enforcementLevel": "disabled"}, "bucket-not-public": {}})
     assert {setting.level for setting in said.values()} == {"disabled"}
