@@ -1,5 +1,6 @@
 """One deliberately bad stack: what makes each rule fail, all together, as a state and a configuration."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,6 +36,11 @@ def _renamed(values: Mapping[str, Any], name: str, case: Mapping[str, Any]) -> d
     return {**values, "options": options, "links": links}
 
 
+def _written(resource: Resource) -> Any:
+    """The inputs of a resource as JSON; what is unknown is a text that says so."""
+    return json.loads(json.dumps(resource.inputs.plain, default=repr))
+
+
 def bad_state() -> tuple[dict[str, Any], dict[str, Any]]:
     """The same as the content of an exported state and of a `--policy-pack-config` file."""
     made, config = bad_stack()
@@ -56,8 +62,8 @@ def bad_state() -> tuple[dict[str, Any], dict[str, Any]]:
             "type": one.type,
             "custom": True,
             "id": one.name,
-            "inputs": one.inputs.plain,
-            "outputs": one.inputs.plain,
+            "inputs": _written(one),
+            "outputs": _written(one),
             "parent": one.parent,
             "provider": f"{providers[one.provider['region']]}::{one.provider['region']}" if one.provider else "",
             "protect": one.protect,
