@@ -22,7 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m policies", description="Hold a state or a preview against the rules."
     )
-    parser.add_argument("file", type=Path, help="JSON of `pulumi stack export`, `pulumi preview --json`, or a preview")
+    parser.add_argument(
+        "file", type=Path, help="JSON of `pulumi stack export`, `pulumi preview --json --show-sames`, or a preview"
+    )
     parser.add_argument("--config", type=Path, help="as for pulumi's --policy-pack-config")
     parser.add_argument("--format", choices=FORMATS, default="text")
     parser.add_argument("--source", default="", help="file at which SARIF shows findings; default: the audited one")
