@@ -103,14 +103,15 @@ class RulePlan:
 class AdmissionPlan:
     """The rules that are held at admission.
 
-    namespaces: of the tenants; excluded: never looked at; left_out: rules that are not held.
+    namespaces: of the tenants; excluded: never looked at; left_out: why
+    other rules are not held, by their names.
     """
 
     flavor: Flavor
     rules: Sequence[RulePlan]
     namespaces: Sequence[str]
     excluded: Sequence[str]
-    left_out: Sequence[str]
+    left_out: Mapping[str, str]
 
     def holders(self, rule: RulePlan) -> Sequence[str]:
         """What holds a rule: ACK's policies, or the kind of its constraint."""
@@ -138,7 +139,7 @@ def plan_admission(
     if not namespaces:
         problems.append(Problem("enabled", args.enabled, "there are no tenants whose namespaces it would be about"))
     rules: list[RulePlan] = []
-    left_out: list[str] = []
+    left_out: dict[str, str] = {}
     for name, declaration in known.items():
         rule = args.rules.get(name, AdmissionRuleArgs())
         stated = {**(defaults or {}).get(name, {}), **rule.parameters}
@@ -154,9 +155,10 @@ def plan_admission(
         problems += [
             problem.under(f"rules.{name}") for problem in _problems(declaration, rule, parameters, flavor, namespaces)
         ]
-        level = rule.level or _level(declaration, rule, parameters, flavor)
-        if level == "disabled":
-            left_out.append(name)
+        level = rule.level or declaration.admission
+        reason = _idle(declaration, rule, parameters, flavor)
+        if level == "disabled" or reason:
+            left_out[name] = reason or ("as stated" if rule.level else "unless a level is stated")
         else:
             rules.append(RulePlan(declaration, level, parameters, rule.namespaces))
     if problems:
@@ -164,12 +166,13 @@ def plan_admission(
     return AdmissionPlan(flavor, rules, sorted(namespaces), sorted(excluded), left_out)
 
 
-def _level(declaration: Declaration, rule: AdmissionRuleArgs, parameters: Mapping[str, Any], flavor: Flavor) -> Level:
-    """The level of a rule for which none is stated: off where it could not be held."""
-    held = declaration.applies(parameters)
-    if flavor == "ack":
-        held = held and bool(declaration.ack) and (bool(rule.namespaces) or not _whole(declaration))
-    return declaration.admission if held else "disabled"
+def _idle(declaration: Declaration, rule: AdmissionRuleArgs, parameters: Mapping[str, Any], flavor: Flavor) -> str:
+    """Why a rule cannot be held, "" where it can."""
+    if flavor == "ack" and not declaration.ack:
+        return "since ACK has no policy that means the same"
+    if not declaration.applies(parameters):
+        return "for want of parameters"
+    return "for want of namespaces" if flavor == "ack" and _whole(declaration) and not rule.namespaces else ""
 
 
 def _whole(declaration: Declaration) -> bool:

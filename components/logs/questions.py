@@ -76,8 +76,8 @@ LOG_ALARMS: Mapping[LogAlarmName, LogAlarm] = {
             meaning="Jobs of a namespace write errors, by the level that their lines tell, far more often than usual.",
             steps=(
                 "Which logger? Open the chart Who writes most of the tenant's dashboard, or `sum by (logger)` in Loki.",
-                "One job: tell its owner; its page of links leads to its metrics. All jobs: did a bucket, a cache or "
-                "the registry fail at that time? Look at the dashboard Platform.",
+                "One job: tell its owner; `make links` gives the addresses of its metrics. All jobs: did a bucket, a "
+                "cache or the registry fail at that time? Look at the dashboard Platform.",
                 "A program that is always loud: raise `logs.alarms.ErrorsSpike.threshold`.",
             ),
         ),

@@ -88,8 +88,8 @@ class Recording:
 class Alarm:
     """An alarm of an environment.
 
-    query: whole, with its threshold; unit: of the threshold; runbook: address of what to do; silenced_by: labels by
-    the alarm that says more; jobs: kinds of jobs that it is about, empty for all.
+    query: whole, with its threshold; unit: of the threshold; comparison: with it, such as `<`; runbook: address of what
+    to do; silenced_by: labels by the alarm that says more; jobs: kinds of jobs that it is about, empty for all.
     """
 
     name: str
@@ -102,6 +102,7 @@ class Alarm:
     runbook: str
     threshold: float | None = None
     unit: str = ""
+    comparison: str = ""
     silenced_by: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     jobs: Sequence[str] = ()
 
@@ -200,8 +201,15 @@ def _alarm(
         runbook=f"{runbooks}#{rule.name.lower()}",
         threshold=threshold,
         unit=rule.unit,
+        comparison=_comparison(queries),
         silenced_by=rule.silenced_by,
     )
+
+
+def _comparison(queries: Sequence[str]) -> str:
+    """How values are compared with the threshold, "" where there is none."""
+    found = {match[1] for query in queries for match in re.finditer(r"([<>]=?)\s*\$threshold", query)}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _own(name: str, own: OwnAlarmArgs) -> Alarm:
@@ -232,7 +240,7 @@ def rule_problems(
             yield Problem(path, None, one_of(name, known, "an alarm of the blueprint"))
             continue
         if setting.threshold is not None and known[name].threshold is None:
-            yield Problem(f"{path}.threshold", setting.threshold, "this alarm has none")
+            yield Problem(f"{path}.threshold", setting.threshold, "this alarm has no threshold")
         if setting.enabled and name in rules.missing:
             yield Problem(path, None, f"reads {_missing(rules.missing[name], others)}")
     for name, own in args.own_alarms.items():

@@ -67,9 +67,11 @@ OBJECTIVES: Mapping[ObjectiveName, Objective] = {
         all="count(max_over_time(job:ended:timestamp[$window]) > time() - $length)",
         meaning="More jobs fail than the platform promises, whatever the reason: code, data, memory or nodes.",
         steps=[
-            "`job:failed:timestamp > time() - 3600`: which kinds, whose namespaces?",
+            'Which kinds, whose namespaces? `job_condition_timestamp_seconds{type="Failed",status="True"} > '
+            "time() - 3600`, and `job_ended_timestamp_seconds > time() - 3600` with `job_phase` for Ray and Spark.",
             "One tenant: its code or data. Several at once: look for alarms of nodes, caches and the API server.",
-            "Jobs that fail by design do not belong here: give them a namespace of their own and leave it out.",
+            "Jobs that fail by design? Let them end well and say so otherwise, or lower "
+            "`observability.objectives.job-success.percent`.",
         ],
     ),
     "queue-time": Objective(

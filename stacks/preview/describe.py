@@ -212,7 +212,7 @@ def admission_cells(rule: DocumentAdmissionRule) -> tuple[str, ...]:
 
 def admission_lines(admission: DocumentAdmission) -> list[str]:
     """What stands below the table of rules."""
-    return [f"Not held there: {', '.join(admission.left_out)}."] if admission.left_out else []
+    return [f"Not held there, {reason}: {', '.join(names)}." for reason, names in admission.left_out.items()]
 
 
 DATASET_COLUMNS = (
@@ -286,7 +286,11 @@ def monitor_cells(monitor: DocumentMonitor) -> tuple[str, ...]:
 
 def alarm_cells(alarm: DocumentAlarm) -> tuple[str, ...]:
     """An alarm as a table shows it."""
-    threshold = "" if alarm.threshold is None or not alarm.unit else f"{alarm.threshold:g} {alarm.unit}"
+    threshold = (
+        ""
+        if alarm.threshold is None or not alarm.unit
+        else f"{alarm.comparison} {alarm.threshold:g} {alarm.unit}".lstrip()
+    )
     minutes = f"{alarm.for_minutes}" if alarm.for_minutes else "at once"
     name = alarm.name if alarm.channel == "Prometheus" else f"{alarm.name} ({alarm.channel})"
     return (alarm.severity, name, threshold, minutes, ", ".join(alarm.tells) or "nobody")
@@ -322,8 +326,8 @@ HISTORY_COLUMNS = ("server", "shows jobs of", "reads", "days", "opened by", "ins
 
 def history_cells(server: DocumentHistoryServer) -> tuple[str, ...]:
     """A history server as a table shows it."""
-    days = "" if server.days is None else f"{server.days} of {server.kept_days or 'all'} kept"
-    people = f"{server.members} of {server.tenant}" if server.tenant else ""
+    days = "" if server.days is None else f"{server.days} shown, {server.kept_days or 'all'} kept"
+    people = f"{server.members} people of {server.tenant}" if server.tenant else ""
     return (f"{server.name} ({server.kind})", ", ".join(server.namespaces), server.reads, days, people, server.address)
 
 
@@ -612,17 +616,18 @@ def finding_cells(finding: DocumentFinding, environment: str) -> tuple[str, str,
 
 def waiting(document: Document) -> list[str]:
     """What only apply can tell, a line for each rule, and exceptions that fit nothing."""
-    found: dict[str, dict[str, int]] = {}
+    found: dict[str, dict[str, list[str]]] = {}
     for finding in document.findings:
         if finding.kind == "deferred":
             paths = found.setdefault(finding.policy, {})
-            paths[finding.unknown or finding.message] = paths.get(finding.unknown or finding.message, 0) + 1
+            name = finding.resource.rpartition("::")[2] or document.environment
+            paths.setdefault(finding.unknown or finding.message, []).append(name)
     lines = [
-        f"{policy} cannot be checked before apply: {', '.join(_times(path, paths[path]) for path in sorted(paths))}"
+        f"{policy} cannot be checked before apply: {', '.join(_where(path, paths[path]) for path in sorted(paths))}"
         for policy, paths in sorted(found.items())
     ]
     return [*lines, *document.policies.idle_exceptions]
 
 
-def _times(path: str, count: int) -> str:
-    return f"{path} of {count} resources" if count > 1 else path
+def _where(path: str, names: Sequence[str]) -> str:
+    return f"{path} of {names[0]}" + (f" and {len(names) - 1} more" if len(names) > 1 else "")

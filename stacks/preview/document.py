@@ -349,8 +349,8 @@ class DocumentAdmission(Args):
     """What Gatekeeper holds in the tenants' namespaces, whoever submits it."""
 
     rules: Sequence[DocumentAdmissionRule]
-    left_out: Sequence[str]
-    """Rules that are not held there."""
+    left_out: Mapping[str, Sequence[str]]
+    """Rules that are not held there, by the reason."""
 
 
 class DocumentDelivery(Args):
@@ -429,6 +429,8 @@ class DocumentAlarm(Args):
     channel: Literal["Prometheus", "CloudMonitor", "Log Service", "Loki"]
     threshold: float | None
     unit: str
+    comparison: str = ""
+    """How values are compared with the threshold, such as `<`."""
     for_minutes: int
     tells: Sequence[str]
     """Names of targets that it can reach."""
@@ -673,7 +675,7 @@ def build(
         queues=_queues(queue_plan(environment, recording.stack)) if environment.in_cluster else None,
         admission=_admission(admission_plan(environment, recording.stack)),
         unconfirmed={
-            **{system.name: system.unconfirmed for system in systems if system.unconfirmed},
+            **{f"system {system.name}": system.unconfirmed for system in systems if system.unconfirmed},
             **{f"monitor {m.name}": m.unconfirmed for m in (watched.monitors if watched else ()) if m.unconfirmed},
         },
         cost=cost,
@@ -958,7 +960,10 @@ def _admission(plan: AdmissionPlan | None) -> DocumentAdmission | None:
             )
             for rule in plan.rules
         ],
-        left_out=plan.left_out,
+        left_out={
+            reason: [name for name in plan.left_out if plan.left_out[name] == reason]
+            for reason in sorted({*plan.left_out.values()})
+        },
     )
 
 
@@ -1030,6 +1035,7 @@ def _monitoring(environment: Environment, stack: str) -> DocumentMonitoring | No
             channel="Prometheus",
             threshold=alarm.threshold,
             unit=alarm.unit,
+            comparison=alarm.comparison,
             for_minutes=alarm.for_minutes,
             tells=reached[alarm.name],
             runbook=alarm.runbook,
@@ -1193,7 +1199,8 @@ def _log_alarms(environment: Environment, stack: str, routes: Sequence[Route]) -
             owner=alarm.owner,
             channel="Log Service" if cloud else "Loki",
             threshold=alarm.threshold,
-            unit="entries",
+            unit="entry" if alarm.threshold == 1 else "entries",
+            comparison="<" if alarm.silence else ">=",
             for_minutes=alarm.minutes,
             tells=[f"action policy {plan.args.action_policy}"]
             if cloud

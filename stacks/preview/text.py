@@ -373,7 +373,7 @@ def _findings(document: Document) -> RenderableType:
 
 
 def _unconfirmed(document: Document) -> RenderableType | None:
-    lines = [f"system {name}: {what}" for name, what in document.unconfirmed.items()]
+    lines = [f"{name}: {what}" for name, what in document.unconfirmed.items()]
     return Group(*lines) if lines else None
 
 
@@ -388,7 +388,8 @@ def _outputs(document: Document) -> RenderableType | None:
 
 def _output(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_output(item)}" for name, item in value.items())
+        between, of = ("; ", ":") if any(isinstance(item, list) for item in value.values()) else (", ", "")
+        return between.join(f"{name}{of} {_output(item)}" for name, item in value.items())
     if isinstance(value, list):
         return ", ".join(map(_output, value))
     return str(value)
