@@ -93,7 +93,7 @@ def test_the_effect_of_a_new_tenant(written: Written) -> None:
     assert lines[0] == f"What it adds to prod: {count} to add, {3 + policies} to change"
     assert "2 core.ServiceAccount" in lines[1]
     # It names nobody to tell, so that the platform's people are told of its jobs.
-    changed = f"arms.DispatchRule, scheduling.ElasticQuotaTree, {policies} cs.KubernetesPolicyInstance"
+    changed = f"scheduling.ElasticQuotaTree, {policies} cs.KubernetesPolicyInstance, arms.DispatchRule"
     assert [line for line in lines if line.startswith(f"  of the platform: changed {changed}; added ")]
     assert "  nothing of other tenants changes" in lines
     # The one resource of somebody who is a member of two tenants.
