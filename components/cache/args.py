@@ -129,7 +129,7 @@ class TierArgs(Args):
     """Directories on the nodes, outside Alibaba Cloud: one a disk. Empty: memory alone."""
 
     high: Share = 0.95
-    """Share of the quota from which the worker evicts. Source of both: seed 003."""
+    """Share of the quota from which the worker evicts. Source of both: docs/datasets.md."""
 
     low: Share = 0.7
     """Share down to which it does."""
@@ -147,7 +147,7 @@ class MetadataVolumeArgs(Args):
 
 class MasterArgs(Args):
     """The master, which keeps the metadata of all files. No source says how much memory a file takes. Raise it where
-    there are many: the defaults are those of seed 003."""
+    there are many: the defaults are those of docs/datasets.md."""
 
     replicas: Literal[1, 3] = 1
     """3: one may be lost; with kind `jindo`, not beside `metadata`."""
@@ -177,10 +177,10 @@ class WorkerArgs(Args):
 
 class FuseArgs(Args):
     """The client that mounts a dataset on a node. It has no memory limit: running out would unmount the file system
-    under the pods that use it (seed 003)."""
+    under the pods that use it."""
 
     memory_gib: Annotated[float, Field(gt=0)] = 8
-    """Memory requested, in GiB. Source: seed 003. With kind `juicefs` 2 do, as the kernel's page cache is used."""
+    """Memory requested, in GiB. Source: docs/datasets.md. With kind `juicefs` 2 do, as the kernel's page cache is used."""
 
     vcpu: Annotated[float, Field(gt=0)] = 1
     """vCPUs requested."""
@@ -380,7 +380,7 @@ class DatasetArgs(Args):
     """Who changes the data, and when readers see it. `static`: nobody while jobs read. `periodic`: in batches, seen
     after each `refresh`. `event-driven`: at any time, seen within `staleSeconds`. `separate-writes`: readers' own
     output, such as checkpoints, in a directory that nothing else reads. `read-write`: all at once, such as a workspace.
-    Source: seed 003."""
+    Source: docs/datasets.md."""
 
     refresh: Cron | None = None
     """When a `periodic` dataset looks for what is new, and loads it. Required with it, and only there."""

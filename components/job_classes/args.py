@@ -78,8 +78,8 @@ class JobClassArgs(Args):
     strategy: Strategy = "reliable"
     """`reliable`: nodes on demand only. `elastic`: nodes on demand, then spot, then serverless pods. `cheapest`: all of
     these and best-effort serverless pods, what one more pod costs least first. `staggered`: serverless pods by day, as
-    `elastic` in the `offPeak` hours, when online services leave nodes idle. Sources: seeds 000 and 001 (mix of ECS and
-    ACS), 004 (staggering; small tasks elastic, large ones on conventional nodes)."""
+    `elastic` in the `offPeak` hours, when online services leave nodes idle. The articles that the README names run ECS
+    beside ACS, large tasks on nodes and small ones elastic."""
 
     pod: PodShape
     """What one pod asks for."""
