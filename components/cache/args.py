@@ -180,7 +180,7 @@ class FuseArgs(Args):
     under the pods that use it."""
 
     memory_gib: Annotated[float, Field(gt=0)] = 8
-    """Memory requested, in GiB. Source: docs/datasets.md. With kind `juicefs` 2 do, as the kernel's page cache is used."""
+    """Memory requested, in GiB. Source: docs/datasets.md. With `juicefs` 2 do: the kernel's page cache is used."""
 
     vcpu: Annotated[float, Field(gt=0)] = 1
     """vCPUs requested."""
