@@ -39,7 +39,7 @@ values: $(VENV)/runtime ## Print what the charts need to know of a namespace: ma
 
 # APPLICATION is of a SparkApplication, its status.sparkApplicationId.
 links: $(VENV)/runtime ## Print where to look at a job, its metrics, logs and history: make links ENV=prod KIND=RayJob NAMESPACE=ray NAME=clean
-	@$(BIN)/python -m stacks.links $(ENV) --kind $(KIND) --namespace $(NAMESPACE) --name $(NAME) \
+	@$(BIN)/python -m stacks.links $(ENV) $(KIND:%=--kind %) $(NAMESPACE:%=--namespace %) $(NAME:%=--name %) \
 		$(APPLICATION:%=--application %)
 
 # ARGS as `--size-gib 1000 --readers 8 --pod-gbps 2`; CHART=file.svg also draws it.

@@ -1,6 +1,6 @@
 """`python -m stacks.links ENV --kind KIND --namespace NAMESPACE --name NAME`: where to look at a job.
 
-Exit codes: 0, 2 where the environment or the namespace is wrong.
+Exit codes: 0, 2 where the environment or the namespace is wrong, or no address is known.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{what}: {address}")
     if not links:
         print(f"{options.environment} names no addresses: set links", file=sys.stderr)
-    return 0
+    return 0 if links else 2
 
 
 if __name__ == "__main__":

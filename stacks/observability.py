@@ -1,8 +1,11 @@
 """What an environment watches: its systems, tenants and sizes, and what follows for the values of charts."""
 
 from collections.abc import Iterator, Mapping
+from typing import get_args
 
 from components.alarms import NotificationArgs
+from components.cache.args import RuntimeKind
+from components.cache.planning import kind_of
 from components.capacity import Range
 from components.inputs import Problem, one_of
 from components.logs.loki import log_values
@@ -103,6 +106,10 @@ def _scales(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Mapp
     jobs = sum(pods.values()) or sum(args.resources.pods for args in environment.tenants.values())
     spaces = sum(len(args.namespaces_of(name)) for name, args in environment.tenants.items())
 
+    caches: dict[str, int] = dict.fromkeys(get_args(RuntimeKind), 0)
+    for args in environment.datasets.values():
+        caches[kind_of(args, environment.flavor)] += 1
+
     def of(prefix: str) -> Range:
         return Range(0, sum(number for name, number in pods.items() if name.startswith(prefix)))
 
@@ -115,6 +122,7 @@ def _scales(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Mapp
         "namespaces": Range(spaces, spaces),
         "jobs": Range(0, JOBS_PER_NAMESPACE * spaces),
         "datasets": Range(len(environment.datasets), len(environment.datasets)),
+        **{f"{kind}-datasets": Range(count, count) for kind, count in caches.items()},
     }
 
 

@@ -81,7 +81,7 @@ def test_rays_jobs_lead_to_the_page_that_lists_them() -> None:
 
 def test_the_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ["prod", "--kind", "SparkApplication", "--namespace", "spark", "--name", "clean"]
-    assert links.main(arguments) == 0
+    assert links.main(arguments) == 2
     assert "names no addresses" in capsys.readouterr().err
     config = overlaid("prod", {"links": LINKS.model_dump(by_alias=True, mode="json")})
 

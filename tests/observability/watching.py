@@ -20,7 +20,10 @@ TENANTS = {
     "lab": {"training": ["training"], "notebooks": ["notebook"]},
 }
 ON_CALL = AlarmTargetArgs(mail=["on-call@example.com"])
-SCALES = ("nodes", "gpus", "pods", "ray-pods", "spark-executors", "namespaces", "datasets", "jobs")
+SCALES = (
+    *("nodes", "gpus", "pods", "ray-pods", "spark-executors", "namespaces", "datasets", "jobs"),
+    *("jindo-datasets", "alluxio-datasets", "juicefs-datasets"),
+)
 
 
 def watched(flavor: Flavor = "upstream", *only: str, **update: Any) -> Watched:
