@@ -9,6 +9,7 @@ from typing import Any, Literal
 from components.admission.declarations import (
     DECLARATIONS,
     JOBS,
+    AddedCapabilities,
     Capabilities,
     Declaration,
     Gangs,
@@ -20,6 +21,7 @@ from components.admission.declarations import (
 
 from .addresses import networks, wide
 from .pods import PodConfig, looks_at, violations
+from .resources import section
 from .rule import Config, Resource, Rule, Subject, rule
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
@@ -27,11 +29,16 @@ NAMESPACE_PATCH = "kubernetes:core/v1:NamespacePatch"
 QUOTA = "kubernetes:core/v1:ResourceQuota"
 LIMITS = "kubernetes:core/v1:LimitRange"
 NETWORK_POLICY = "kubernetes:networking.k8s.io/v1:NetworkPolicy"
+VOLUME = "kubernetes:core/v1:PersistentVolume"
 ENFORCED = "pod-security.kubernetes.io/enforce"
 
 
 class CapabilitiesConfig(PodConfig, Capabilities):
     """What can be configured of `capabilities-dropped`."""
+
+
+class AddedCapabilitiesConfig(PodConfig, AddedCapabilities):
+    """What can be configured of `capabilities-within-baseline`."""
 
 
 class RegistriesConfig(PodConfig, Registries):
@@ -55,6 +62,7 @@ class SizesConfig(PodConfig, Sizes):
 
 
 CONFIGS: Mapping[type, type[PodConfig]] = {
+    AddedCapabilities: AddedCapabilitiesConfig,
     Capabilities: CapabilitiesConfig,
     Registries: RegistriesConfig,
     Labels: LabelsConfig,
@@ -88,6 +96,22 @@ def declared(declaration: Declaration) -> Rule:
 
 DECLARED: Sequence[Rule] = [declared(declaration) for declaration in DECLARATIONS if not declaration.preview]
 """The rules over pods, jobs and claims."""
+
+
+@rule(
+    "volumes-not-of-nodes",
+    area="workloads",
+    severity="critical",
+    types={VOLUME, f"{VOLUME}Patch"},
+    needs=["spec"],
+    must="Volumes must not be directories or disks of a node: who mounts one reaches into the node.",
+    how="Use a disk or a file system of the cloud; name what must lie on a node's own disk as an exception.",
+    reference="https://kubernetes.io/docs/concepts/storage/volumes/#hostpath",
+)
+def volumes_not_of_nodes(subject: Subject[Config]) -> Iterator[str]:
+    for key in ("hostPath", "local"):
+        if section(subject.inputs, "spec").get(key):
+            yield f"spec.{key} is a part of a node. Use a disk or a file system of the cloud."
 
 
 class NamespaceConfig(Config):

@@ -60,6 +60,21 @@ class Capabilities(Parameters):
     """Capabilities that containers may add."""
 
 
+BASELINE_CAPABILITIES = (
+    *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP"),
+    *("SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
+)
+"""What containers may add at Pod Security's level `baseline`. Source: kubernetes.io/docs/concepts/security/
+pod-security-standards, Baseline, Capabilities; kyverno/policies, pod-security/baseline, has the same list."""
+
+
+class AddedCapabilities(Parameters):
+    """Parameters of `capabilities-within-baseline`."""
+
+    allowed: Sequence[str] = BASELINE_CAPABILITIES
+    """Capabilities that containers may add."""
+
+
 class Registries(Parameters):
     """Parameters of `images-from-registries`."""
 
@@ -272,7 +287,7 @@ DECLARATIONS: Sequence[Declaration] = (
         level="mandatory",
         admission="deny",
         must="Pods must not reach into their node: its network, processes, files or ports.",
-        how="Remove hostNetwork, hostPID, hostIPC, hostPath volumes and hostPorts.",
+        how="Remove hostNetwork, hostPID, hostIPC, hostProcess of Windows, hostPath volumes and hostPorts.",
         offenders=(
             "(has(variables.pod.hostNetwork) && variables.pod.hostNetwork ? ['hostNetwork'] : [])"
             " + (has(variables.pod.hostPID) && variables.pod.hostPID ? ['hostPID'] : [])"
@@ -281,6 +296,12 @@ DECLARATIONS: Sequence[Declaration] = (
             ".filter(v, has(v.hostPath)).map(v, 'hostPath of ' + v.name)"
             " + variables.containers.filter(c, has(c.ports) && c.ports.exists(p, has(p.hostPort) && p.hostPort != 0))"
             ".map(c, 'hostPort of ' + c.name)"
+            " + (has(variables.pod.securityContext) && has(variables.pod.securityContext.windowsOptions) && "
+            "has(variables.pod.securityContext.windowsOptions.hostProcess) && "
+            "variables.pod.securityContext.windowsOptions.hostProcess ? ['hostProcess'] : [])"
+            f" + variables.containers.filter(c, {CONTEXT} && has(c.securityContext.windowsOptions) && "
+            "has(c.securityContext.windowsOptions.hostProcess) && c.securityContext.windowsOptions.hostProcess)"
+            ".map(c, 'hostProcess of ' + c.name)"
         ),
         says="must be removed: pods must not reach into their node.",
         reference=PRIVILEGES,
@@ -293,6 +314,23 @@ DECLARATIONS: Sequence[Declaration] = (
             AckPolicy("ACKBlockVolumeTypes", lambda parameters, namespaces: {"volumes": ["hostPath"]}),
         ],
         tenants=f"{BASELINE}; {ADMITTED}",
+    ),
+    Declaration(
+        name="capabilities-within-baseline",
+        severity="critical",
+        level="mandatory",
+        admission="deny",
+        must="Containers must not add capabilities that are as good as root on their node, such as SYS_ADMIN or ALL.",
+        how="Remove from securityContext.capabilities.add what Pod Security's level baseline does not have.",
+        offenders=(
+            f"variables.containers.filter(c, {CONTEXT} && has(c.securityContext.capabilities) && "
+            "has(c.securityContext.capabilities.add) && "
+            "!c.securityContext.capabilities.add.all(a, a in variables.params.allowed)).map(c, c.name)"
+        ),
+        says="must not add capabilities beyond those allowed: remove them from securityContext.capabilities.add.",
+        reference=PRIVILEGES,
+        parameters=AddedCapabilities,
+        tenants=BASELINE,
     ),
     Declaration(
         name="capabilities-dropped",

@@ -81,6 +81,7 @@ def test_elsewhere_rules_are_held_in_all_tenants_namespaces() -> None:
         "containers-not-privileged": "deny",
         "containers-no-escalation": "warn",
         "pods-without-host-access": "deny",
+        "capabilities-within-baseline": "deny",
         "capabilities-dropped": "warn",
         "images-not-latest": "deny",
         "gang-size": "deny",
@@ -136,7 +137,7 @@ def test_constraints_follow_their_templates() -> None:
     plan = plan_admission(EVERYTHING, "upstream", SPACES)
     recording = _registered(plan)
     templates = [resource for resource in recording.resources if resource.type == TEMPLATE]
-    assert len(templates) == len(plan.rules) == 16
+    assert len(templates) == len(plan.rules) == 17
     for rule in plan.rules:
         name = rule.declaration.name
         template, constraint = named(recording, f"admission-{name}-template"), named(recording, f"admission-{name}")
