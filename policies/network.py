@@ -33,6 +33,7 @@ CLASSIC_BALANCERS = (
 BALANCERS = ("alicloud:alb/loadBalancer:LoadBalancer", "alicloud:nlb/loadBalancer:LoadBalancer")
 ADDON = "alicloud:cs/kubernetesAddon:KubernetesAddon"
 SERVICE = "kubernetes:core/v1:Service"
+SERVICE_PATCH = "kubernetes:core/v1:ServicePatch"
 ALB_CONFIG = "kubernetes:alibabacloud.com/v1:AlbConfig"
 INGRESS = "kubernetes:networking.k8s.io/v1:Ingress"
 VPC = "alicloud:vpc/network:Network"
@@ -247,7 +248,7 @@ class PublicBalancers(Config):
     "load-balancers-internal",
     area="network",
     severity="high",
-    types={*CLASSIC_BALANCERS, *BALANCERS, SERVICE, ALB_CONFIG, ADDON, *CLUSTERS},
+    types={*CLASSIC_BALANCERS, *BALANCERS, SERVICE, SERVICE_PATCH, ALB_CONFIG, ADDON, *CLUSTERS},
     needs=["addressType", "ipv6AddressType", "spec", "metadata.annotations", "config", "addons"],
     config=PublicBalancers,
     must="Load balancers must have no public address, unless they are named.",
@@ -272,8 +273,9 @@ def _public(kind: str, inputs: Inputs) -> Iterator[str]:
         for key in ("addressType", "ipv6AddressType"):
             if inputs.get(key) == "Internet":
                 yield f"{key} to Intranet"
-    elif kind == SERVICE:
-        yield from _public_service(inputs.get("spec", {}), inputs.get("metadata", {}).get("annotations", {}))
+    elif kind in (SERVICE, SERVICE_PATCH):
+        balanced = inputs.get("spec", {}).get("type") == "LoadBalancer"
+        yield from _public_service(balanced, kind, inputs.get("metadata", {}).get("annotations", {}))
     elif kind == ALB_CONFIG:
         config = inputs.get("spec", {}).get("config", {})
         if "id" not in config and config.get("addressType", "Internet") == "Internet":
@@ -285,13 +287,13 @@ def _public(kind: str, inputs: Inputs) -> Iterator[str]:
                 yield "IngressSlbNetworkType of the add-on nginx-ingress-controller to intranet"
 
 
-def _public_service(spec: Any, annotations: Any) -> Iterator[str]:
-    # Of a balancer that is there already, its own settings count.
-    if spec.get("type") != "LoadBalancer" or _annotation(annotations, "id"):
-        return
-    if _annotation(annotations, "address-type") != "intranet":
+def _public_service(balanced: bool, kind: str, annotations: Any) -> Iterator[str]:
+    """balanced: whether it says that it has a load balancer. A patch need not: the Service that it changes may."""
+    reach, reach6 = _annotation(annotations, "address-type"), _annotation(annotations, "ipv6-address-type")
+    # A balancer that is there already is not known here: the annotation must say of it, too, that it is internal.
+    if reach != "intranet" and (balanced or (kind == SERVICE_PATCH and reach)):
         yield "the annotation service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type to intranet"
-    if _annotation(annotations, "ipv6-address-type") == "internet":
+    if reach6 == "internet" and (balanced or kind == SERVICE_PATCH):
         yield "the annotation service.beta.kubernetes.io/alibaba-cloud-loadbalancer-ipv6-address-type to intranet"
 
 

@@ -176,6 +176,20 @@ ADMITTED = "the tenant's ValidatingAdmissionPolicy"
 
 ADDRESS_TYPE = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-address-type"
 IPV6_ADDRESS_TYPE = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-ipv6-address-type"
+OLDER, NEWER = "alicloud-loadbalancer", "alibaba-cloud-loadbalancer"
+"""In the keys of annotations: the name until September 2019, which still counts, and that of today. Source: the rule's
+reference, 2026-03-26."""
+
+
+def _said(key: str) -> str:
+    """CEL: what an annotation says, under its key or its older one; an empty text where nothing does."""
+    annotations, older = "variables.annotations", key.replace(NEWER, OLDER)
+    return (
+        f"'{key}' in {annotations} && {annotations}['{key}'] != '' ? {annotations}['{key}'] : "
+        f"'{older}' in {annotations} ? {annotations}['{older}'] : ''"
+    )
+
+
 MINIMUM_LABEL = "pod-group.scheduling.sigs.k8s.io/min-available"
 MINIMUM_ANNOTATION = "gang.scheduling.koordinator.sh/min-available"
 
@@ -579,16 +593,19 @@ DECLARATIONS: Sequence[Declaration] = (
         level="mandatory",
         admission="deny",
         must="Load balancers must not be reachable from the Internet.",
-        how=f"Set the annotation {ADDRESS_TYPE} to intranet.",
+        how=f"Set the annotation {ADDRESS_TYPE} to intranet, also beside the id of a load balancer that is there.",
         kinds=SERVICES,
-        variables={},
+        variables={
+            "annotations": (
+                "has(variables.anyObject.metadata.annotations) ? variables.anyObject.metadata.annotations : {}"
+            ),
+            "reach": _said(ADDRESS_TYPE),
+            "reach6": _said(IPV6_ADDRESS_TYPE),
+        },
+        # A balancer that is there already is not known here: the annotation must say of it, too, that it is internal.
         offenders=(
-            f"has({POD}.type) && {POD}.type == 'LoadBalancer' && !(has(variables.anyObject.metadata.annotations) && "
-            f"'{ADDRESS_TYPE}' in variables.anyObject.metadata.annotations && "
-            f"variables.anyObject.metadata.annotations['{ADDRESS_TYPE}'] == 'intranet' && "
-            f"!('{IPV6_ADDRESS_TYPE}' in variables.anyObject.metadata.annotations && "
-            f"variables.anyObject.metadata.annotations['{IPV6_ADDRESS_TYPE}'] == 'internet')) ? "
-            "['type LoadBalancer'] : []"
+            f"has({POD}.type) && {POD}.type == 'LoadBalancer' && "
+            "(variables.reach != 'intranet' || variables.reach6 == 'internet') ? ['type LoadBalancer'] : []"
         ),
         says=f"must be internal: set the annotation {ADDRESS_TYPE} to intranet.",
         reference=(

@@ -4,11 +4,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from cases import Change, cases, changed, changes, resources
+from cases import Change, cases, changed, changes, report, resources
 
 from components.admission import DECLARATIONS, AdmissionArgs, AdmissionRuleArgs, RulePlan, plan_admission
 from policies.cel import converted, evaluated
 from policies.pods import looks_at, objects
+from policies.rules import RULES
 
 CASES = cases()
 ANNOTATION = "service.beta.kubernetes.io/alibaba-cloud-loadbalancer-"
@@ -116,15 +117,52 @@ def test_what_a_rule_wants_of_metadata_cannot_be_taken_away_later(
         ({"type": "ClusterIP"}, {}, False),
         ({}, {}, False),
         ({"type": "LoadBalancer"}, {}, True),
-        ({"type": "LoadBalancer"}, {"address-type": "internet"}, True),
-        ({"type": "LoadBalancer"}, {"address-type": "intranet"}, False),
-        ({"type": "LoadBalancer"}, {"address-type": "intranet", "ipv6-address-type": "internet"}, True),
-        ({"type": "LoadBalancer"}, {"address-type": "intranet", "ipv6-address-type": "intranet"}, False),
+        ({"type": "LoadBalancer"}, {"alibaba-cloud-loadbalancer-address-type": "internet"}, True),
+        ({"type": "LoadBalancer"}, {"alibaba-cloud-loadbalancer-address-type": "intranet"}, False),
+        ({"type": "LoadBalancer"}, {"alicloud-loadbalancer-address-type": "intranet"}, False),
+        (
+            {"type": "LoadBalancer"},
+            {"alibaba-cloud-loadbalancer-address-type": "", "alicloud-loadbalancer-address-type": "intranet"},
+            False,
+        ),
+        (
+            {"type": "LoadBalancer"},
+            {"alibaba-cloud-loadbalancer-address-type": "internet", "alicloud-loadbalancer-address-type": "intranet"},
+            True,
+        ),
+        ({"type": "LoadBalancer"}, {"alibaba-cloud-loadbalancer-id": "lb-1"}, True),
+        ({"type": "LoadBalancer"}, {"alicloud-loadbalancer-id": "lb-1"}, True),
+        (
+            {"type": "LoadBalancer"},
+            {"alibaba-cloud-loadbalancer-id": "lb-1", "alibaba-cloud-loadbalancer-address-type": "intranet"},
+            False,
+        ),
+        (
+            {"type": "LoadBalancer"},
+            {
+                "alibaba-cloud-loadbalancer-address-type": "intranet",
+                "alicloud-loadbalancer-ipv6-address-type": "internet",
+            },
+            True,
+        ),
+        (
+            {"type": "LoadBalancer"},
+            {
+                "alibaba-cloud-loadbalancer-address-type": "intranet",
+                "alibaba-cloud-loadbalancer-ipv6-address-type": "intranet",
+            },
+            False,
+        ),
     ],
 )
 def test_load_balancers_are_internal(spec: Mapping[str, str], annotations: Mapping[str, str], refused: bool) -> None:
-    """Another area's rule holds it at previews."""
-    metadata = {"name": "web", "annotations": {f"{ANNOTATION}{key}": value for key, value in annotations.items()}}
-    plan = _plan("services-internal", {})
+    """Another area's rule holds it at previews, and decides alike."""
+    metadata = {
+        "name": "web",
+        "annotations": {f"service.beta.kubernetes.io/{key}": v for key, v in annotations.items()},
+    }
+    plan, held = _plan("services-internal", {}), next(rule for rule in RULES if rule.name == "load-balancers-internal")
     for each in (metadata, {"name": "web"} if not annotations else metadata):
         assert bool(_said(plan, {"kind": "Service", "metadata": each, "spec": spec})) is refused
+        service = {"type": "kubernetes:core/v1:Service", "inputs": {"metadata": each, "spec": spec}}
+        assert bool(report(held, {}, resources({"web": service})).findings) is refused
