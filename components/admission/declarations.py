@@ -93,7 +93,8 @@ class Priorities(Parameters):
     """Parameters of `priority-allowed`."""
 
     priorities: Sequence[str] = ()
-    """Priority classes that pods may name. Empty: the rule does not apply."""
+    """Priority classes that pods may name, the cluster's global default among them if it has one: Kubernetes writes it
+    into pods that name none before it asks at admission. Empty: the rule does not apply."""
 
 
 class Gangs(Parameters):
@@ -213,10 +214,22 @@ DECLARATIONS: Sequence[Declaration] = (
         level="mandatory",
         admission="deny",
         must="Containers must request CPU and memory, or the scheduler cannot tell where they fit.",
-        how="Set resources.requests.cpu and resources.requests.memory; limits count as requests, too.",
-        variables=LASTING_VARIABLES,
+        how=(
+            "Set resources.requests.cpu and resources.requests.memory, of each container or of the pod as a whole; "
+            "limits count as requests, too."
+        ),
+        variables={
+            **LASTING_VARIABLES,
+            "together": (
+                "['cpu', 'memory'].filter(r, has(variables.pod.resources) && "
+                "(has(variables.pod.resources.requests) && r in variables.pod.resources.requests || "
+                "has(variables.pod.resources.limits) && r in variables.pod.resources.limits))"
+            ),
+        },
+        # What is requested for the pod as a whole is there for its containers. Source: kubernetes.io/docs/tasks/
+        # configure-pod-container/assign-pod-level-resources, of v1.32.
         offenders=(
-            "variables.containers.filter(c, !['cpu', 'memory'].all(r, has(c.resources) && "
+            "variables.containers.filter(c, !['cpu', 'memory'].all(r, r in variables.together || has(c.resources) && "
             "(has(c.resources.requests) && r in c.resources.requests || "
             "has(c.resources.limits) && r in c.resources.limits))).map(c, c.name)"
         ),
@@ -231,10 +244,16 @@ DECLARATIONS: Sequence[Declaration] = (
         level="mandatory",
         admission="warn",
         must="Containers must have a memory limit, or one that leaks takes its node along.",
-        how="Set resources.limits.memory.",
-        variables=LASTING_VARIABLES,
+        how="Set resources.limits.memory, of each container or of the pod as a whole.",
+        variables={
+            **LASTING_VARIABLES,
+            "bounded": (
+                "has(variables.pod.resources) && has(variables.pod.resources.limits) && "
+                "has(variables.pod.resources.limits.memory)"
+            ),
+        },
         offenders=(
-            "variables.containers.filter(c, !(has(c.resources) && has(c.resources.limits) && "
+            "variables.bounded ? [] : variables.containers.filter(c, !(has(c.resources) && has(c.resources.limits) && "
             "has(c.resources.limits.memory))).map(c, c.name)"
         ),
         says="must have a memory limit: set resources.limits.memory.",
@@ -507,7 +526,10 @@ DECLARATIONS: Sequence[Declaration] = (
         level="mandatory",
         admission="deny",
         must="Pods must have an allowed priority class, or they displace those of others.",
-        how="Name one of the rule's priority classes under priorityClassName, or none.",
+        how=(
+            "Name one of the rule's priority classes under priorityClassName, or none; list a class with "
+            "globalDefault, too, which Kubernetes writes into pods that name none."
+        ),
         offenders=(
             "has(variables.pod.priorityClassName) && variables.pod.priorityClassName != '' && "
             "!(variables.pod.priorityClassName in variables.params.priorities) ? [variables.pod.priorityClassName] : []"
