@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import yaml
@@ -63,19 +63,26 @@ class PodTemplate:
     """The type of the Spark application, "" for all other kinds."""
     argo: bool = False
     """Whether it is a template of a workflow, which holds the fields of a pod beside its own."""
+    defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What a workflow says for all its templates, and Spark's template of the pod: what the node itself says goes
+    first."""
 
     @property
     def metadata(self) -> Mapping[str, Any]:
         """What holds labels and annotations."""
-        return self.node if self.spark else self.node.get("metadata") or {}
+        own = self.node if self.spark else self.node.get("metadata") or {}
+        shared = self.defaults.get("metadata") or {}
+        parts = [key for key in ("labels", "annotations") if shared.get(key)]
+        return {**own, **{key: {**shared[key], **(own.get(key) or {})} for key in parts}} if parts else own
 
     @property
     def spec(self) -> Mapping[str, Any]:
         """What holds tolerations, node selector and affinity."""
         if self.argo:
-            main = [self.node[key] for key in ("container", "script") if key in self.node]
+            shared = self.defaults
+            main = [_over(shared.get(key) or {}, self.node[key]) for key in ("container", "script") if key in self.node]
             main += (self.node.get("containerSet") or {}).get("containers") or []
-            return {**self.node, "containers": main}
+            return {**shared, **self.node, "containers": main}
         return self.node if self.spark else self.node.get("spec") or {}
 
     @property
@@ -97,7 +104,7 @@ class PodTemplate:
             shared = _workflow_spec(manifest)[1]
             found = {key: self.spec.get(key, shared.get(key)) for key in ARGO_FIELDS}
             main = [{"name": "main", **container} for container in self.spec["containers"]]
-            sidecars = self.node.get("sidecars") or []
+            sidecars = self.spec.get("sidecars") or []
             spec = {**found, "containers": [*main, *sidecars], "hostNetwork": shared.get("hostNetwork")}
             return _stated(spec)
         return self._spark_pod(manifest) if self.spark else self.spec
@@ -107,24 +114,38 @@ class PodTemplate:
         spec = manifest.get("spec") or {}
         spec = (spec.get("template") or {}) if "schedule" in spec else spec
         memory = self.node.get("memory", "1g")
+        name = "driver" if self.role == "leader" else "executor"
+        base = self.defaults.get("spec") or {}
+        given = base.get("containers") or [{}]
+        place = next((at for at, one in enumerate(given) if one.get("name") == f"spark-kubernetes-{name}"), 0)
         main = {
             "name": "spark",
-            "image": self.node.get("image") or spec.get("image") or "",
+            "image": self.node.get("image")
+            or _spark_setting(spec, f"spark.kubernetes.{name}.container.image")
+            or spec.get("image")
+            or _spark_setting(spec, "spark.kubernetes.container.image")
+            or "",
             "resources": {
                 "requests": {"cpu": self.node.get("coreRequest", self.node.get("cores", 1)), "memory": memory},
                 "limits": {"memory": memory},
             },
             "securityContext": self.node.get("securityContext"),
         }
+        stated = {
+            "securityContext": self.node.get("podSecurityContext"),
+            "priorityClassName": self.node.get("priorityClassName"),
+            "serviceAccountName": self.node.get("serviceAccount"),
+            "hostNetwork": self.node.get("hostNetwork"),
+        }
+        beside = [*given[:place], *given[place + 1 :], *(self.node.get("sidecars") or [])]
         return _stated(
             {
-                "containers": [_stated(main), *(self.node.get("sidecars") or [])],
-                "initContainers": self.node.get("initContainers"),
-                "securityContext": self.node.get("podSecurityContext"),
-                "priorityClassName": self.node.get("priorityClassName"),
-                "serviceAccountName": self.node.get("serviceAccount"),
-                "hostNetwork": self.node.get("hostNetwork"),
-                "volumes": spec.get("volumes"),
+                **base,
+                **_stated(stated),
+                "containers": [{**given[place], **_stated(main)}, *beside],
+                "initContainers": [*(base.get("initContainers") or []), *(self.node.get("initContainers") or [])]
+                or None,
+                "volumes": [*(base.get("volumes") or []), *(spec.get("volumes") or [])] or None,
             }
         )
 
@@ -232,9 +253,21 @@ class PodTemplate:
                     yield from ((expression["key"], value) for value in expression.get("values") or ())
 
 
+def _over(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Values over others, and objects in them likewise."""
+    both = {key for key in base.keys() & own.keys() if isinstance(base[key], Mapping) and isinstance(own[key], Mapping)}
+    return {**base, **own, **{key: _over(base[key], own[key]) for key in both}}
+
+
 def _stated(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values without those that are not there."""
     return {key: value for key, value in values.items() if value is not None}
+
+
+def _spark_setting(spec: Mapping[str, Any], key: str) -> Any:
+    """A setting of Spark under `sparkConf`; what that is itself where its parts are not known yet."""
+    settings = spec.get("sparkConf")
+    return settings.get(key) if isinstance(settings, Mapping) else settings
 
 
 def _count(value: object) -> int:
@@ -275,17 +308,41 @@ def pod_templates(manifest: Mapping[str, Any]) -> Sequence[PodTemplate]:
         language = str(spec.get("type") or "Scala")
         roles: tuple[tuple[str, Role], ...] = (("driver", "leader"), ("executor", "worker"))
         return [
-            PodTemplate(f"{path}.{name}", role, spec[name], language)
+            PodTemplate(f"{path}.{name}", role, spec[name], language, defaults=spec[name].get("template") or {})
             for name, role in roles
             if isinstance(spec.get(name), dict)
         ]
     if kind in WORKFLOW_KINDS:
         return [
-            PodTemplate(path, "", template, argo=True)
+            PodTemplate(
+                path, "", template, argo=True, defaults=_workflow_spec(manifest)[1].get("templateDefaults") or {}
+            )
             for path, template in _workflow_templates(manifest)
             if {"container", "script", "containerSet"} & template.keys()
         ]
     return list(_templates(manifest.get("spec") or {}, "spec"))
+
+
+PARTIAL_KINDS = frozenset({"ClusterServingRuntime", "ClusterTrainingRuntime", "ServingRuntime", "TrainingRuntime"})
+"""Kinds whose pods are only a part: what runs on them says the rest."""
+
+
+def pod_parts(manifest: Mapping[str, Any]) -> Sequence[PodTemplate]:
+    """What a manifest says of pods of which something else says the rest: there what must not be can be looked for, not
+    what must. Source: kserve/kserve v0.20.0, ServingRuntimePodSpec of v1alpha1 and PredictorSpec of v1beta1."""
+    kind, spec = str(manifest.get("kind", "")), manifest.get("spec") or {}
+    if kind.endswith("ServingRuntime"):
+        return [PodTemplate("spec", "", {"spec": spec})] if "containers" in spec else []
+    if kind in PARTIAL_KINDS or kind.endswith("Patch"):
+        return [PodTemplate("", "", dict(manifest))] if kind == "PodPatch" else list(_templates(spec, "spec"))
+    predictor = spec.get("predictor") if kind == "InferenceService" else None
+    model = predictor.get("model") if isinstance(predictor, Mapping) else None
+    if not isinstance(predictor, Mapping) or not isinstance(model, Mapping):
+        return []
+    container = {"name": "kserve-container", **model}
+    # What stands beside containers of its own is a whole pod.
+    around = {} if "containers" in predictor else predictor
+    return [PodTemplate("spec.predictor.model", "", {"spec": {**around, "containers": [container]}})]
 
 
 ARGO_FIELDS = (
@@ -329,6 +386,8 @@ def _created(manifest: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any],
     namespace = (manifest.get("metadata") or {}).get("namespace")
     for path, template in _workflow_templates(manifest):
         resource = template.get("resource") or {}
+        if resource.get("action", "create") not in ("apply", "create", "replace"):
+            continue  # What it changes or asks for is there already.
         text = resource.get("manifest")
         try:
             job = yaml.safe_load(text) if isinstance(text, str) else None

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from components.admission.declarations import PODS, SERVERS, Declaration
-from components.manifests import PodTemplate, UnreadableQuantity, pod_templates
+from components.manifests import PARTIAL_KINDS, PodTemplate, UnreadableQuantity, embedded, pod_parts, pod_templates
 
 from .cel import Failed, offenders
 from .rule import Config, Deferred, Resource, Subject, Unknown
@@ -21,9 +21,6 @@ WITHOUT_PODS = re.compile(
 """Modules whose kinds hold no pods; of `core` some do."""
 
 CORE = ("Pod", "ReplicationController")
-
-COMPLETED = ("ClusterTrainingRuntime", "TrainingRuntime")
-"""Kinds whose pods are only a part: what runs on them says the rest."""
 
 STRUCTURE = re.compile(
     r"(?i)(specs?|templates?|rayClusterConfig|replicatedJobs|driver|executor|predictor|transformer|explainer|"
@@ -42,7 +39,7 @@ class PodConfig(Config):
 def looks_at(declaration: Declaration) -> Callable[[Resource], bool]:
     """Which resources a rule looks at."""
     if declaration.kinds is PODS or declaration.kinds is SERVERS:
-        return lambda resource: any(True for _ in _templates(resource)) or _hidden(resource) is not None
+        return lambda resource: any(True for _ in _templates(resource, declaration)) or _hidden(resource) is not None
     kinds = {kind for kinds in declaration.kinds.values() for kind in kinds}
     return lambda resource: resource.kubernetes and resource.kind in kinds | {_holder(kinds)}
 
@@ -74,12 +71,13 @@ def objects(declaration: Declaration, resource: Resource) -> Iterator[tuple[str,
     """What a rule looks at in a resource, as it would be in the cluster, each with its path."""
     manifest: dict[str, Any] = {**resource.inputs.plain, "kind": resource.kind}
     if declaration.kinds is PODS or declaration.kinds is SERVERS:
-        for template in _templates(resource):
-            pod = {"kind": "Pod", "metadata": template.metadata, "spec": template.pod_spec(manifest)}
+        for path, template, holder in _templates(resource, declaration):
+            spec = {"containers": [], **template.pod_spec(holder)}
+            pod = {"kind": "Pod", "metadata": template.metadata, "spec": spec}
             if declaration.kinds is PODS:
-                yield template.path, pod
+                yield path, pod
             elif resource.kind in SERVERS["apps"] or template.role == "service":
-                yield template.path, {"spec": {"template": pod}}
+                yield path, {"spec": {"template": pod}}
         hidden = _hidden(resource)
         if hidden is not None:
             raise Deferred(hidden)
@@ -90,21 +88,30 @@ def objects(declaration: Declaration, resource: Resource) -> Iterator[tuple[str,
         yield "", manifest
 
 
-def _templates(resource: Resource) -> Sequence[PodTemplate]:
-    """The whole pods that a resource describes."""
-    return pod_templates({**_told(resource.inputs.plain), "kind": resource.kind}) if _may_hold(resource) else ()
+def _templates(resource: Resource, declaration: Declaration) -> Iterator[tuple[str, PodTemplate, Mapping[str, Any]]]:
+    """The pods that a resource describes, or that a workflow makes of it, each with its path and the manifest that it
+    stands in; also what is only a part of one for a rule about what must not be there."""
+    if not _may_hold(resource):
+        return
+    manifest = {**_told(resource.inputs.plain), "kind": resource.kind}
+    for above, holder in (("", manifest), *((f"{path}.", job) for path, job in embedded(manifest))):
+        kind = str(holder["kind"])
+        if kind not in PARTIAL_KINDS and not kind.endswith("Patch"):
+            yield from ((f"{above}{template.path}".rstrip("."), template, holder) for template in pod_templates(holder))
+        if declaration.parts:
+            yield from ((f"{above}{template.path}".rstrip("."), template, holder) for template in pod_parts(holder))
 
 
 def _may_hold(resource: Resource) -> bool:
-    """Whether a resource may describe whole pods."""
-    core = resource.type.startswith("kubernetes:core/") and resource.kind in CORE
-    whole = resource.kind not in COMPLETED and not resource.kind.endswith("Patch")
-    return resource.kubernetes and whole and (core or not WITHOUT_PODS.match(resource.type))
+    """Whether a resource may describe pods."""
+    core = resource.type.startswith("kubernetes:core/") and resource.kind.removesuffix("Patch") in CORE
+    return resource.kubernetes and (core or not WITHOUT_PODS.match(resource.type))
 
 
 def _hidden(resource: Resource) -> str | None:
     """The path of something unknown below which pods may be described."""
-    return next(_unknown(resource.inputs.plain, ""), None) if _may_hold(resource) else None
+    whole = resource.kind not in PARTIAL_KINDS and not resource.kind.endswith("Patch")
+    return next(_unknown(resource.inputs.plain, ""), None) if whole and _may_hold(resource) else None
 
 
 def _unknown(value: Any, path: str) -> Iterator[str]:

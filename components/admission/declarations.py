@@ -137,7 +137,8 @@ class Declaration:
     what it looks at; required: the parameter without which it does not apply, "" for none; ack: ACK's policies that
     together mean the same, none where there is none; preview: the rule of another area that holds it at previews, ""
     for its own; tenants: what else holds it in the namespaces of tenants; about: parts of metadata whose changes
-    admission looks at, besides those of the spec.
+    admission looks at, besides those of the spec; parts: whether previews look at parts of pods, too, since it is about
+    what must not be there.
     """
 
     name: str
@@ -157,6 +158,7 @@ class Declaration:
     preview: str = ""
     tenants: str = ""
     about: Sequence[str] = ()
+    parts: bool = False
 
     @property
     def kind(self) -> str:
@@ -285,6 +287,7 @@ DECLARATIONS: Sequence[Declaration] = (
     ),
     Declaration(
         name="containers-not-privileged",
+        parts=True,
         severity="critical",
         level="mandatory",
         admission="deny",
@@ -316,6 +319,7 @@ DECLARATIONS: Sequence[Declaration] = (
     ),
     Declaration(
         name="pods-without-host-access",
+        parts=True,
         severity="critical",
         level="mandatory",
         admission="deny",
@@ -350,6 +354,7 @@ DECLARATIONS: Sequence[Declaration] = (
     ),
     Declaration(
         name="capabilities-within-baseline",
+        parts=True,
         severity="critical",
         level="mandatory",
         admission="deny",
@@ -393,6 +398,7 @@ DECLARATIONS: Sequence[Declaration] = (
     ),
     Declaration(
         name="images-not-latest",
+        parts=True,
         severity="medium",
         level="mandatory",
         admission="deny",
@@ -408,6 +414,7 @@ DECLARATIONS: Sequence[Declaration] = (
     ),
     Declaration(
         name="images-from-registries",
+        parts=True,
         severity="high",
         level="mandatory",
         admission="deny",
@@ -522,6 +529,7 @@ DECLARATIONS: Sequence[Declaration] = (
     ),
     Declaration(
         name="priority-allowed",
+        parts=True,
         severity="medium",
         level="mandatory",
         admission="deny",

@@ -72,13 +72,16 @@ def test_pods_are_found_in_every_kind(kind: str, inputs: Mapping[str, Any], path
     [
         ("trainer.kubeflow.org/v1alpha1:ClusterTrainingRuntime", {"spec": TEMPLATE}),
         ("apps/v1:DeploymentPatch", {"spec": TEMPLATE}),
+        ("serving.kserve.io/v1alpha1:ServingRuntime", {"spec": BAD}),
+        ("serving.kserve.io/v1beta1:InferenceService", {"spec": {"predictor": {"model": {}}}}),
+        ("core/v1:PodPatch", {"spec": BAD}),
         ("core/v1:Service", {"spec": UNKNOWN}),
         ("networking.k8s.io/v1:NetworkPolicy", {"spec": UNKNOWN}),
         ("helm.sh/v3:Release", {"values": UNKNOWN}),
     ],
 )
-def test_what_describes_no_whole_pods_is_left_alone(kind: str, inputs: Mapping[str, Any]) -> None:
-    assert _said(kind, inputs) == []
+def test_what_describes_no_whole_pods_need_not_say_all(kind: str, inputs: Mapping[str, Any]) -> None:
+    assert _said(kind, inputs, "containers-have-requests") == []
 
 
 @pytest.mark.parametrize(
@@ -121,6 +124,10 @@ def test_what_a_rule_does_not_look_at_may_be_unknown() -> None:
     inputs = {"metadata": {"namespace": UNKNOWN}, "spec": spec}
     assert _said("apps/v1:Deployment", inputs) == []
     assert [kind for kind, _ in _said("apps/v1:Deployment", inputs, "images-not-latest")] == ["deferred"]
+    spark = "sparkoperator.k8s.io/v1beta2:SparkApplication"
+    inputs = {"spec": {"sparkConf": UNKNOWN, "driver": {}}}
+    assert _said(spark, inputs) == []
+    assert [kind for kind, _ in _said(spark, inputs, "images-not-latest")] == ["deferred"]
 
 
 def test_pods_that_kubernetes_would_refuse_are_said() -> None:
