@@ -69,6 +69,14 @@ def statements(document: Any) -> list[Statement]:
     ]
 
 
+def allows_everybody(document: Any) -> bool:
+    """Whether a policy document allows something to everybody, on no condition on who or from where."""
+    return any(
+        each.effect == "Allow" and any(name == "*" for _, name in each.principals) and not each.narrowed
+        for each in statements(document)
+    )
+
+
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 

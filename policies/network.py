@@ -19,12 +19,9 @@ EIP_ASSOCIATION = "alicloud:ecs/eipAssociation:EipAssociation"
 INSTANCE = "alicloud:ecs/instance:Instance"
 CONTAINER_GROUP = "alicloud:eci/containerGroup:ContainerGroup"
 MAKES_CONTAINER_GROUPS = "alicloud:ess/eciScalingConfiguration:EciScalingConfiguration"
-MAKES_INSTANCES = (
-    "alicloud:ecs/ecsInstanceSet:EcsInstanceSet",
-    "alicloud:ecs/ecsLaunchTemplate:EcsLaunchTemplate",
-    "alicloud:ecs/launchTemplate:LaunchTemplate",
-    "alicloud:ess/scalingConfiguration:ScalingConfiguration",
-)
+INSTANCE_SET = "alicloud:ecs/ecsInstanceSet:EcsInstanceSet"
+LAUNCH_TEMPLATES = ("alicloud:ecs/ecsLaunchTemplate:EcsLaunchTemplate", "alicloud:ecs/launchTemplate:LaunchTemplate")
+MAKES_INSTANCES = (INSTANCE_SET, *LAUNCH_TEMPLATES, "alicloud:ess/scalingConfiguration:ScalingConfiguration")
 IPV6_BANDWIDTH = "alicloud:vpc/ipv6InternetBandwidth:Ipv6InternetBandwidth"
 CLASSIC_BALANCERS = (
     "alicloud:slb/applicationLoadBalancer:ApplicationLoadBalancer",

@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from .documents import statements
+from .documents import allows_everybody
+from .network import INSTANCE_SET, LAUNCH_TEMPLATES, MAKES_INSTANCES
 from .resources import BUCKET, BUCKET_POLICY, matches, section, stated
 from .rule import Config, Inputs, Resource, Subject, rule
 
@@ -32,10 +33,11 @@ def _own(subject: Subject[Any], kind: str) -> list[Resource]:
     return [other for other in subject.of(kind) if subject.linked(other, "bucket", "bucket")]
 
 
-def _keeps_versions(subject: Subject[Any]) -> bool:
-    if any(split.inputs.get("status") == "Enabled" for split in _own(subject, BUCKET_VERSIONING)):
-        return True
-    return section(subject.inputs, "versioning").get("status") == "Enabled"
+def _versioning(subject: Subject[Any]) -> set[str]:
+    """What is said of a bucket's versions, in itself and beside it; none where nothing is."""
+    inline = section(subject.inputs, "versioning").get("status")
+    beside = {split.inputs.get("status", "") for split in _own(subject, BUCKET_VERSIONING)}
+    return beside | ({inline} if inline else set())
 
 
 @rule(
@@ -51,7 +53,7 @@ def _keeps_versions(subject: Subject[Any]) -> bool:
 )
 def bucket_versioning(subject: Subject[Config]) -> Iterator[str]:
     # A bucket with a retention policy cannot have versions.
-    if not _own(subject, BUCKET_RETENTION) and not _keeps_versions(subject):
+    if not _own(subject, BUCKET_RETENTION) and _versioning(subject) != {"Enabled"}:
         yield "The bucket does not keep earlier versions. Set versioning to Enabled."
 
 
@@ -73,15 +75,8 @@ def bucket_not_public(subject: Subject[Config]) -> Iterator[str]:
             yield f"The object's ACL is {acl}: everybody can reach it. Leave acl out."
         else:
             yield f"The bucket's ACL is {acl}: everybody can reach its objects. Use private."
-    if _allows_everybody(subject.inputs.get("policy")):
+    if allows_everybody(subject.inputs.get("policy")):
         yield "The bucket policy allows something to everybody. Name the principals, or a VPC in a condition."
-
-
-def _allows_everybody(policy: Any) -> bool:
-    return any(
-        each.effect == "Allow" and any(name == "*" for _, name in each.principals) and not each.narrowed
-        for each in statements(policy)
-    )
 
 
 @rule(
@@ -137,7 +132,7 @@ def bucket_lifecycle(subject: Subject[Config]) -> Iterator[str]:
     rules = _lifecycle(subject.inputs)
     if not any(one.get("abortMultipartUploads") for one in rules):
         yield "Parts of unfinished uploads stay for ever. Add a rule to lifecycleRules with abortMultipartUploads."
-    if _keeps_versions(subject) and not any(one.get("noncurrentVersionExpirations") for one in rules):
+    if "Enabled" in _versioning(subject) and not any(one.get("noncurrentVersionExpirations") for one in rules):
         yield "Old versions stay for ever. Add a rule to lifecycleRules with noncurrentVersionExpirations."
 
 
@@ -212,7 +207,7 @@ class Retention(Config):
     needs=["lifecycleRules"],
     config=Retention,
     must="No lifecycle rule must delete objects before the days that are configured for their bucket.",
-    how="Raise days under expirations of lifecycleRules, or leave them out.",
+    how="Raise days under expirations and noncurrentVersionExpirations of lifecycleRules, or leave them out.",
     reference="https://help.aliyun.com/en/oss/user-guide/lifecycle-rules-based-on-the-last-modified-time",
 )
 def bucket_keeps_long_enough(subject: Subject[Retention]) -> Iterator[str]:
@@ -224,6 +219,12 @@ def bucket_keeps_long_enough(subject: Subject[Retention]) -> Iterator[str]:
                 yield f"Objects are deleted after {days:g} days, must be kept for {least}. Raise expirations.days."
             if least and (expiration.get("date") or expiration.get("createdBeforeDate")):
                 yield f"Objects are deleted at a date, must be kept for {least} days. Use expirations.days."
+        for expiration in one.get("noncurrentVersionExpirations") or ():
+            if expiration["days"] < least:
+                yield (
+                    f"Earlier versions are deleted after {expiration['days']:g} days, objects must be kept for {least}. Raise "
+                    "noncurrentVersionExpirations.days."
+                )
 
 
 @rule(
@@ -284,10 +285,11 @@ def file_system_recycle_bin(subject: Subject[Config]) -> Iterator[str]:
     "disks-encrypted",
     area="storage",
     severity="high",
-    types={DISK, OLD_DISK, INSTANCE, STORAGE_CLASS},
-    needs=["encrypted", "systemDiskEncrypted", "parameters.encrypted"],
-    must="Disks of instances and those that storage classes make must be encrypted.",
-    how='Set encrypted to true, of an instance systemDiskEncrypted, too; of a class parameters.encrypted to "true".',
+    types={DISK, OLD_DISK, INSTANCE, *MAKES_INSTANCES, STORAGE_CLASS},
+    needs=["encrypted", "systemDiskEncrypted", "systemDisk.encrypted", "parameters.encrypted"],
+    must="Disks of instances, of what makes instances, and those that storage classes make must be encrypted.",
+    how="Set encrypted to true, of an instance and a scaling configuration systemDiskEncrypted, too, of a launch "
+    'template systemDisk.encrypted; of a class parameters.encrypted to "true".',
     reference="https://help.aliyun.com/zh/ack/ack-managed-and-ack-dedicated/user-guide/encrypt-cloud-disk-storage-volumes",
 )
 def disks_encrypted(subject: Subject[Config]) -> Iterator[str]:
@@ -296,14 +298,19 @@ def disks_encrypted(subject: Subject[Config]) -> Iterator[str]:
         disks = inputs.get("provisioner") == "diskplugin.csi.alibabacloud.com"
         if disks and section(inputs, "parameters").get("encrypted") != "true":
             yield 'Volumes of this class are not encrypted. Set parameters.encrypted to "true".'
-    elif kind == INSTANCE:
-        if not inputs.get("systemDiskEncrypted"):
+    elif kind in (DISK, OLD_DISK):
+        if not inputs.get("encrypted"):
+            yield "The disk is not encrypted. Set encrypted to true."
+    else:
+        if kind in LAUNCH_TEMPLATES:
+            if not section(inputs, "systemDisk").get("encrypted"):
+                yield "The system disk is not encrypted. Set systemDisk.encrypted to true."
+        # An EcsInstanceSet has no such property (pulumi-alicloud 4.0.0).
+        elif kind != INSTANCE_SET and not inputs.get("systemDiskEncrypted"):
             yield "The system disk is not encrypted. Set systemDiskEncrypted to true."
         for index, disk in enumerate(inputs.get("dataDisks") or ()):
             if not disk.get("encrypted"):
                 yield f"A data disk is not encrypted. Set dataDisks[{index}].encrypted to true."
-    elif not inputs.get("encrypted"):
-        yield "The disk is not encrypted. Set encrypted to true."
 
 
 class Retained(Config):
