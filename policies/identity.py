@@ -7,8 +7,8 @@ from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import Any
 
-from .documents import Statement, statements
-from .resources import DEDICATED_CLUSTER, EDGE_CLUSTER, MANAGED_CLUSTER, SERVERLESS_CLUSTER
+from .documents import Statement, allows_everybody, statements
+from .resources import DEDICATED_CLUSTER, EDGE_CLUSTER, KEY, MANAGED_CLUSTER, SERVERLESS_CLUSTER
 from .rule import Config, Deferred, Inputs, Resource, Subject, Unknown, rule, whole
 
 RAM_POLICY = "alicloud:ram/policy:Policy"
@@ -23,6 +23,8 @@ ATTACHMENTS = (
     "alicloud:ram/groupPolicyAttachment:GroupPolicyAttachment",
     "alicloud:resourcemanager/policyAttachment:PolicyAttachment",
 )
+LOG_PROJECT = "alicloud:log/project:Project"
+KEPT_SECRET = "alicloud:kms/secret:Secret"  # noqa: S105
 ACCESS_KEY = "alicloud:ram/accessKey:AccessKey"
 LOGIN_PROFILE = "alicloud:ram/loginProfile:LoginProfile"
 CLUSTER_PERMISSION = "alicloud:cs/kubernetesPermission:KubernetesPermission"
@@ -221,6 +223,21 @@ def ram_trust_names_principals(subject: Subject[Trust]) -> Iterator[str]:
                     f"{path} lets all of account {account} take the role. Name users or roles, or add a condition on "
                     "who."
                 )
+
+
+@rule(
+    "resource-policies-name-principals",
+    area="identity",
+    severity="critical",
+    types={LOG_PROJECT, KEY, KEPT_SECRET},
+    needs=["policy"],
+    must="Policies of log projects, keys and secrets must name whom they allow something.",
+    how="Name users, roles or accounts as principals in policy, or add a condition on who or from where.",
+    reference="https://alibabacloud.com/help/en/sls/developer-reference/api-sls-2020-12-30-putprojectpolicy",
+)
+def resource_policies_name_principals(subject: Subject[Config]) -> Iterator[str]:
+    if allows_everybody(subject.inputs.get("policy")):
+        yield "policy allows something to everybody. Name the principals, or a VPC in a condition."
 
 
 @rule(
