@@ -28,7 +28,10 @@ class Resource:
 
 @dataclass(frozen=True)
 class PoolSize:
-    """The bounds of one node pool, and its instance types as far as the catalog knows them."""
+    """The bounds of one node pool, and its instance types as far as the catalog knows them.
+
+    attached: nodes beside these that are instances which were there before.
+    """
 
     name: str
     minimum: int
@@ -37,6 +40,7 @@ class PoolSize:
     unknown_types: tuple[str, ...]
     spot: bool
     max_pods: int | None
+    attached: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,7 @@ def pool_size(resource: Resource) -> PoolSize:
         ),
         spot=(inputs.get("spotStrategy") or "NoSpot") != "NoSpot",
         max_pods=int(kubelet["maxPods"]) if kubelet and kubelet.get("maxPods") else None,
+        attached=len(inputs.get("instances") or ()),
     )
 
 
@@ -122,7 +127,7 @@ def _plus(total: Capacity, pool: PoolSize) -> Capacity:
         counts = of(t.gpu.count for t in types if t.gpu and (t.gpu.model or "unnamed") == model)
         gpus[model] = gpus.get(model, Range()) + counts
     return Capacity(
-        nodes=total.nodes + Range(pool.minimum, pool.maximum),
+        nodes=total.nodes + Range(pool.minimum + pool.attached, pool.maximum + pool.attached),
         vcpu=total.vcpu + of(t.vcpu for t in types),
         memory_gib=total.memory_gib + of(t.memory_gib for t in types),
         gpus=total.gpus + of(t.gpu.count if t.gpu else 0 for t in types),

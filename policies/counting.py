@@ -53,12 +53,14 @@ def _inputs(resource: Shown) -> Mapping[str, Any]:
         return _known(resource.inputs.plain)
     try:
         inputs: dict[str, Any] = {key: whole(resource.inputs.get(key), key) for key in POOL_INPUTS}
+        # How many counts, whatever their ids.
+        inputs["instances"] = ["" for _ in range(len(resource.inputs.get("instances") or ()))]
         # The provider fills in the scaling configuration of a pool of fixed size, so before apply it is unknown.
         fixed = inputs["desiredSize"] is not None
         scaling = resource.inputs.given("scalingConfig") if fixed else resource.inputs.get("scalingConfig")
         inputs["scalingConfig"] = whole(scaling, "scalingConfig")
         # Likewise the number of nodes, where it is not what says the size.
-        said = fixed or scaling is not None
+        said = fixed or scaling is not None or bool(inputs["instances"])
         inputs["nodeCount"] = resource.inputs.given("nodeCount") if said else resource.inputs.get("nodeCount")
         return inputs
     except Deferred as deferred:

@@ -15,9 +15,18 @@ from components.manifests import UnreadableQuantity, number
 
 from .addresses import networks
 from .counting import countable, counted, disks_gib, of_pool, region_of
-from .network import ALB_CONFIG, BALANCERS, CLASSIC_BALANCERS, INSTANCE, NETWORK_PLAN, SERVICE, SWITCHES
+from .network import (
+    ALB_CONFIG,
+    BALANCERS,
+    CLASSIC_BALANCERS,
+    INSTANCE,
+    MAKES_INSTANCES,
+    NETWORK_PLAN,
+    SERVICE,
+    SWITCHES,
+)
 from .resources import BUCKET, CLUSTERS, DEDICATED_CLUSTER, EDGE_CLUSTER, MANAGED_CLUSTER, NETWORK, listed, section
-from .rule import Config, Deferred, Resource, Subject, rule
+from .rule import Config, Deferred, Inputs, Resource, Subject, rule
 
 BUCKET_REPLICATION = "alicloud:oss/bucketReplication:BucketReplication"
 EIPS = ("alicloud:ecs/eipAddress:EipAddress", "alicloud:ecs/eip:Eip")
@@ -26,7 +35,6 @@ NAMESPACE = "kubernetes:core/v1:Namespace"
 QUOTA = "kubernetes:core/v1:ResourceQuota"
 
 Amount = Annotated[float, Field(ge=0)]
-SCALING_CONFIGURATION = "alicloud:ess/scalingConfiguration:ScalingConfiguration"
 REUSES_BALANCER = tuple(f"service.beta.kubernetes.io/{name}-loadbalancer-id" for name in ("alibaba-cloud", "alicloud"))
 """Annotations of Services that take a load balancer that there is, by the newer and the older name. Source:
 https://www.alibabacloud.com/help/en/ack/serverless-kubernetes/user-guide/use-annotations-to-configure-load-balancing,
@@ -200,6 +208,10 @@ def disks_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
     known, waiting = countable(subject.of(NODE_POOL))
     pools = sum(map(disks_gib, known))
     others = sum(int(disk.inputs.get("size") or 0) for disk in subject.of(*DISKS))
+    for machine in subject.of(INSTANCE):
+        # 40 GiB without a size. Source: pulumi-alicloud 4.0.0, ecs.Instance.
+        others += int(machine.inputs.get("systemDiskSize") or 40)
+        others += sum(int(disk.get("size") or 0) for disk in machine.inputs.get("dataDisks") or ())
     if pools + others > maximum:
         yield (
             f"Disks can grow to {_at_least(waiting)}{pools + others:,} GiB, {pools:,} of them on nodes; the quota is "
@@ -220,15 +232,15 @@ def _too_many(maximum: float, count: int, what: str) -> Iterator[str]:
     severity="medium",
     config=Maximum,
     must="Public addresses, with those of nodes at full size and of API servers, must stay within their quota.",
-    how="Share a NAT gateway's address, set internetMaxBandwidthOut of pools to 0 or slbInternetEnabled of clusters to "
-    "false, or raise the quota.",
+    how="Share a NAT gateway's address, leave internetMaxBandwidthOut and scalingConfig.isBondEip of pools out, set "
+    "slbInternetEnabled of clusters to false, or raise the quota.",
     reference="the owner of the quota",
 )
 def addresses_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
     maximum = subject.config.maximum
     if maximum is None:
         return
-    pools = [pool for pool in subject.of(NODE_POOL) if (pool.inputs.get("internetMaxBandwidthOut") or 0) > 0]
+    pools = [pool for pool in subject.of(NODE_POOL) if _addressed(pool.inputs)]
     known, waiting = countable(pools)
     nodes = int(total_capacity(known).nodes.maximum)
     clusters = subject.of(MANAGED_CLUSTER, DEDICATED_CLUSTER, EDGE_CLUSTER)
@@ -241,6 +253,11 @@ def addresses_within_quota(subject: Subject[Maximum]) -> Iterator[str]:
         )
     elif waiting:
         raise waiting
+
+
+def _addressed(pool: Inputs) -> bool:
+    """Whether each node of a pool has a public address."""
+    return (pool.get("internetMaxBandwidthOut") or 0) > 0 or bool(section(pool, "scalingConfig").get("isBondEip"))
 
 
 @rule(
@@ -651,12 +668,20 @@ class Families(Config):
     """Allowed families of instance types, such as g8i. Empty: all."""
 
 
+NAMES_TYPES = ("instanceTypes", "instanceType", "masterInstanceTypes", "workerInstanceTypes")
+"""Properties that name instance types."""
+
+SIZE = re.compile(r"-(l?c\d+[a-z]\d+|m\d+s?|\d+x)$")
+"""What names of instance types have behind their family: CPUs and memory or GPUs to one, a share of a GPU, or a number
+of GPUs. `gn8v-tee` is a family. Source: ECS's instance types in `components/catalog.py`."""
+
+
 @rule(
     "instance-family-allowed",
     area="quotas",
     severity="medium",
-    types={NODE_POOL, INSTANCE, SCALING_CONFIGURATION},
-    needs=["instanceTypes", "instanceType", "instancePatterns"],
+    types={NODE_POOL, INSTANCE, *MAKES_INSTANCES, DEDICATED_CLUSTER, EDGE_CLUSTER},
+    needs=[*NAMES_TYPES, "instancePatterns"],
     config=Families,
     must="Nodes and instances must be of allowed families of instance types.",
     how="Name instance types of an allowed family in instanceTypes.",
@@ -669,9 +694,8 @@ def instance_family_allowed(subject: Subject[Families]) -> Iterator[str]:
     for key in ("instancePatterns", "instancePatternInfos"):
         if subject.inputs.get(key):
             yield f"{key} names instance types of any family. Name them in instanceTypes."
-    for name in [*listed(subject.inputs.get("instanceTypes")), *listed(subject.inputs.get("instanceType"))]:
-        # ecs.g8i.4xlarge and ecs.gn7i-c8g1.2xlarge: the family stands before the first dot or hyphen after "ecs."
-        family = name.removeprefix("ecs.").split(".")[0].split("-")[0]
+    for name in [name for key in NAMES_TYPES for name in listed(subject.inputs.get(key))]:
+        family = SIZE.sub("", name.removeprefix("ecs.").split(".")[0])
         if family not in families:
             yield f"{name} is of family {family}, which is not allowed. Use one of: {', '.join(families)}."
 
