@@ -281,6 +281,9 @@ def add_on_versions_pinned(subject: Subject[Addons]) -> Iterator[str]:
 EXACT = r"v?\d+\.\d+\.\d+([-+].*)?"
 """A version that stands for one chart."""
 
+DIGEST = r"@sha256:[0-9a-f]{64}$"
+"""What stands behind the address of a chart that is named by its content."""
+
 
 @rule(
     "chart-versions-pinned",
@@ -289,11 +292,13 @@ EXACT = r"v?\d+\.\d+\.\d+([-+].*)?"
     types={RELEASE, CHART},
     needs=["version", "chart"],
     must="Helm charts must be of one exact version.",
-    how="Set version to a full one, such as 1.2.3; charts in directories and archives need none.",
+    how="Set version to a full one, such as 1.2.3; charts in directories, in archives and by digest need none.",
     reference="https://www.pulumi.com/registry/packages/kubernetes/api-docs/helm/v3/release/",
 )
 def chart_versions_pinned(subject: Subject[Config]) -> Iterator[str]:
     chart, version = subject.inputs["chart"], subject.inputs.get("version")
-    local = chart.startswith((".", "/")) or chart.endswith(".tgz")
-    if not local and not re.fullmatch(EXACT, str(version)):
+    # A name has no slash, one with its repository has one; Helm's directories for charts are called so.
+    path = "://" not in chart and (chart.startswith((".", "/", "charts/")) or chart.count("/") > 1)
+    pinned = path or chart.endswith(".tgz") or re.search(DIGEST, chart)
+    if not pinned and not re.fullmatch(EXACT, str(version)):
         yield f"{chart} is of whatever version is newest at installation. Set version to a full one, such as 1.2.3."

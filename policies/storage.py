@@ -222,8 +222,8 @@ def bucket_keeps_long_enough(subject: Subject[Retention]) -> Iterator[str]:
         for expiration in one.get("noncurrentVersionExpirations") or ():
             if expiration["days"] < least:
                 yield (
-                    f"Earlier versions are deleted after {expiration['days']:g} days, objects must be kept for {least}. Raise "
-                    "noncurrentVersionExpirations.days."
+                    f"Earlier versions are deleted after {expiration['days']:g} days, objects must be kept for "
+                    f"{least}. Raise noncurrentVersionExpirations.days."
                 )
 
 
