@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 
 from .addresses import Network, networks, ports, wide, within
 from .documents import statements
+from .pods import holds_pods, templates
 from .resources import BUCKET, BUCKET_POLICY, CLUSTERS, NAT_GATEWAY, SERVERLESS_CLUSTER
 from .rule import Config, Inputs, Resource, Subject, rule
 
@@ -194,13 +195,22 @@ class Addresses(Config):
     """Kinds of what an EIP may be associated with, as instanceType names them."""
 
 
+ADDRESSED = (EIP_ASSOCIATION, INSTANCE, *MAKES_INSTANCES, CONTAINER_GROUP, MAKES_CONTAINER_GROUPS, IPV6_BANDWIDTH)
+PUBLIC_PODS = ("k8s.aliyun.com/pod-with-eip", "network.alibabacloud.com/pod-with-eip")
+"""Annotations that give each pod a public address, by Terway and by ack-extend-network-controller. Source:
+https://www.alibabacloud.com/help/en/ack/ack-managed-and-ack-dedicated/user-guide/associate-an-eip-with-a-pod-1,
+2024-06-12."""
+
+
+def _may_be_public(resource: Resource) -> bool:
+    return resource.type in ADDRESSED or holds_pods(resource, parts=True)
+
+
 @rule(
     "addresses-only-for-gateways",
     area="network",
     severity="high",
-    types={
-        *(EIP_ASSOCIATION, INSTANCE, *MAKES_INSTANCES, CONTAINER_GROUP, MAKES_CONTAINER_GROUPS, IPV6_BANDWIDTH),
-    },
+    types=_may_be_public,
     needs=["instanceType", "internetMaxBandwidthOut", "autoCreateEip"],
     config=Addresses,
     must="Only gateways and load balancers may have public addresses.",
@@ -219,8 +229,18 @@ def addresses_only_for_gateways(subject: Subject[Addresses]) -> Iterator[str]:
     elif kind in (CONTAINER_GROUP, MAKES_CONTAINER_GROUPS):
         if inputs.get("autoCreateEip"):
             yield "The container group gets a public address. Set autoCreateEip to false, and use a NAT gateway."
+    elif subject.resource.kubernetes:
+        yield from _public_pods(subject.resource)
     else:
         yield "An instance is reached from the Internet over IPv6. Remove the bandwidth, or use an egress rule."
+
+
+def _public_pods(resource: Resource) -> Iterator[str]:
+    for path, template, _ in templates(resource, parts=True):
+        annotations = Inputs(template.metadata, path).get("annotations", {})
+        for key in PUBLIC_PODS:
+            if annotations.get(key) == "true":
+                yield f"Pods get public addresses. Remove the annotation {key}, and use a NAT gateway."
 
 
 def _associated(association: Resource) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from components.admission.declarations import PODS, SERVERS, Declaration
+from components.admission.declarations import CLAIMS, PODS, SERVERS, Declaration
 from components.manifests import PARTIAL_KINDS, PodTemplate, UnreadableQuantity, embedded, pod_parts, pod_templates
 
 from .cel import Failed, offenders
@@ -39,14 +39,19 @@ class PodConfig(Config):
 def looks_at(declaration: Declaration) -> Callable[[Resource], bool]:
     """Which resources a rule looks at."""
     if declaration.kinds is PODS or declaration.kinds is SERVERS:
-        return lambda resource: any(True for _ in _templates(resource, declaration)) or _hidden(resource) is not None
+        return lambda resource: holds_pods(resource, declaration.parts)
     kinds = {kind for kinds in declaration.kinds.values() for kind in kinds}
-    return lambda resource: resource.kubernetes and resource.kind in kinds | {_holder(kinds)}
+    named = kinds | {HOLDERS[kind] for kind in kinds & HOLDERS.keys()}
+    claims = declaration.kinds is CLAIMS
+    return lambda resource: resource.kubernetes and (resource.kind in named or (claims and holds_pods(resource)))
 
 
-def _holder(kinds: set[str]) -> str:
-    """The kind whose claims are others', "" for none."""
-    return "StatefulSet" if "PersistentVolumeClaim" in kinds else ""
+HOLDERS = {
+    "PersistentVolumeClaim": "StatefulSet",
+    "Job": "CronJob",
+    "SparkApplication": "ScheduledSparkApplication",
+}
+"""Kinds that make others of what they hold, by what they make."""
 
 
 def violations(declaration: Declaration, subject: Subject[PodConfig]) -> Iterator[str]:
@@ -71,26 +76,58 @@ def objects(declaration: Declaration, resource: Resource) -> Iterator[tuple[str,
     """What a rule looks at in a resource, as it would be in the cluster, each with its path."""
     manifest: dict[str, Any] = {**resource.inputs.plain, "kind": resource.kind}
     if declaration.kinds is PODS or declaration.kinds is SERVERS:
-        for path, template, holder in _templates(resource, declaration):
+        for path, template, holder in templates(resource, declaration.parts):
             spec = {"containers": [], **template.pod_spec(holder)}
             pod = {"kind": "Pod", "metadata": template.metadata, "spec": spec}
             if declaration.kinds is PODS:
                 yield path, pod
             elif resource.kind in SERVERS["apps"] or template.role == "service":
                 yield path, {"spec": {"template": pod}}
-        hidden = _hidden(resource)
-        if hidden is not None:
-            raise Deferred(hidden)
-    elif resource.kind == "StatefulSet":
-        for index, claim in enumerate(manifest["spec"].get("volumeClaimTemplates") or ()):
-            yield f"spec.volumeClaimTemplates[{index}]", claim
+    elif declaration.kinds is CLAIMS and resource.kind != "PersistentVolumeClaim":
+        yield from _claims(resource, manifest)
+    elif resource.kind == "CronJob":
+        job = manifest["spec"]["jobTemplate"]
+        yield "spec.jobTemplate", {"metadata": job.get("metadata") or {}, "spec": job.get("spec") or {}}
+    elif resource.kind == "ScheduledSparkApplication":
+        # Its applications have its labels, and no owner but it. Source: kubeflow/spark-operator,
+        # internal/controller/scheduledsparkapplication/controller.go, as of commit 01ebf23.
+        yield "", {**manifest, "metadata": {**manifest["metadata"], "ownerReferences": []}}
     else:
         yield "", manifest
 
 
-def _templates(resource: Resource, declaration: Declaration) -> Iterator[tuple[str, PodTemplate, Mapping[str, Any]]]:
+def _claims(resource: Resource, manifest: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """What volumes are claimed with by those whose pods have their own."""
+    if resource.kind == "StatefulSet":
+        for index, claim in enumerate(manifest["spec"].get("volumeClaimTemplates") or ()):
+            yield f"spec.volumeClaimTemplates[{index}]", claim
+    found: dict[str, Mapping[str, Any]] = {}
+    for path, template, holder in templates(resource):
+        # Spark has the volumes of all its pods in one place.
+        above = path.rpartition(".")[0] if template.spark else f"{path}.spec".lstrip(".")
+        for index, volume in enumerate(template.pod_spec(holder).get("volumes") or ()):
+            claim = (volume.get("ephemeral") or {}).get("volumeClaimTemplate")
+            if claim:
+                found[f"{above}.volumes[{index}]"] = claim
+    yield from found.items()
+
+
+def holds_pods(resource: Resource, parts: bool = False) -> bool:
+    """Whether a resource describes pods, or may once all of it is known. parts: whether parts of them count."""
+    return any(True for _ in _templates(resource, parts)) or _hidden(resource) is not None
+
+
+def templates(resource: Resource, parts: bool = False) -> Iterator[tuple[str, PodTemplate, Mapping[str, Any]]]:
     """The pods that a resource describes, or that a workflow makes of it, each with its path and the manifest that it
-    stands in; also what is only a part of one for a rule about what must not be there."""
+    stands in. parts: also what is only a part of one. Raises `Deferred` behind these where more may be described in
+    what is unknown."""
+    yield from _templates(resource, parts)
+    hidden = _hidden(resource)
+    if hidden is not None:
+        raise Deferred(hidden)
+
+
+def _templates(resource: Resource, parts: bool) -> Iterator[tuple[str, PodTemplate, Mapping[str, Any]]]:
     if not _may_hold(resource):
         return
     manifest = {**_told(resource.inputs.plain), "kind": resource.kind}
@@ -98,7 +135,7 @@ def _templates(resource: Resource, declaration: Declaration) -> Iterator[tuple[s
         kind = str(holder["kind"])
         if kind not in PARTIAL_KINDS and not kind.endswith("Patch"):
             yield from ((f"{above}{template.path}".rstrip("."), template, holder) for template in pod_templates(holder))
-        if declaration.parts:
+        if parts:
             yield from ((f"{above}{template.path}".rstrip("."), template, holder) for template in pod_parts(holder))
 
 
