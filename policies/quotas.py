@@ -671,9 +671,9 @@ class Families(Config):
 NAMES_TYPES = ("instanceTypes", "instanceType", "masterInstanceTypes", "workerInstanceTypes")
 """Properties that name instance types."""
 
-SIZE = re.compile(r"-(l?c\d+[a-z]\d+|m\d+s?|\d+x)$")
-"""What names of instance types have behind their family: CPUs and memory or GPUs to one, a share of a GPU, or a number
-of GPUs. `gn8v-tee` is a family. Source: ECS's instance types in `components/catalog.py`."""
+SIZE = re.compile(r"-(l?c\d+[a-z]\d+|\d+x)$")
+"""What names of instance types have behind their family: CPUs and memory or GPUs to one, or a number of GPUs.
+`gn8v-tee` is a family. Source: the instance types of the catalog."""
 
 
 @rule(

@@ -108,7 +108,7 @@ def _scales(environment: Environment, pools: Mapping[str, NodePoolPlan]) -> Mapp
 
     caches: dict[str, int] = dict.fromkeys(get_args(RuntimeKind), 0)
     for args in environment.datasets.values():
-        caches[kind_of(args, environment.flavor)] += 1
+        caches[kind_of(args, environment.flavor)] += args.of is None
 
     def of(prefix: str) -> Range:
         return Range(0, sum(number for name, number in pods.items() if name.startswith(prefix)))

@@ -12,7 +12,7 @@ from typing import Literal
 
 from ..inputs import Problem
 from . import promql
-from .alarms import AlarmRule, RecordingRule, RuleGroup
+from .alarms import AlarmRule, RecordingRule, RuleGroup, rule_groups
 from .args import ObjectiveArgs, ObjectiveName, Severity
 
 DAYS = 30
@@ -57,6 +57,11 @@ class Objective:
     steps: Sequence[str]
 
 
+_RECORDED = {recording.record: " or ".join(recording.queries) for recording in rule_groups()["jobs"].recordings}
+
+FAILED_LATELY = " ".join(promql.written_out("job:failed:timestamp > time() - 3600", _RECORDED).split())
+"""The jobs that failed in the last hour, where nothing is recorded, too."""
+
 OBJECTIVES: Mapping[ObjectiveName, Objective] = {
     "job-success": Objective(
         title="Jobs that succeed",
@@ -67,8 +72,7 @@ OBJECTIVES: Mapping[ObjectiveName, Objective] = {
         all="count(max_over_time(job:ended:timestamp[$window]) > time() - $length)",
         meaning="More jobs fail than the platform promises, whatever the reason: code, data, memory or nodes.",
         steps=[
-            'Which kinds, whose namespaces? `job_condition_timestamp_seconds{type="Failed",status="True"} > '
-            "time() - 3600`, and `job_ended_timestamp_seconds > time() - 3600` with `job_phase` for Ray and Spark.",
+            f"`{FAILED_LATELY}`: which kinds, whose namespaces?",
             "One tenant: its code or data. Several at once: look for alarms of nodes, caches and the API server.",
             "Jobs that fail by design? Let them end well and say so otherwise, or lower "
             "`observability.objectives.job-success.percent`.",

@@ -327,7 +327,7 @@ HISTORY_COLUMNS = ("server", "shows jobs of", "reads", "days", "opened by", "ins
 def history_cells(server: DocumentHistoryServer) -> tuple[str, ...]:
     """A history server as a table shows it."""
     days = "" if server.days is None else f"{server.days} shown, {server.kept_days or 'all'} kept"
-    people = f"{server.members} people of {server.tenant}" if server.tenant else ""
+    people = f"{server.members} members of {server.tenant}" if server.tenant else ""
     return (f"{server.name} ({server.kind})", ", ".join(server.namespaces), server.reads, days, people, server.address)
 
 
